@@ -1,5 +1,3 @@
-//! Tags of benchmarks.
-
 use leptos::prelude::*;
 
 use crate::domain::benchmark::Tag;

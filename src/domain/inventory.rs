@@ -33,6 +33,11 @@ impl ClusterKind {
         self != Self::Catalogue
     }
 
+    /// Whether engines and loads run in pods there, so that their images, memory and nodes can be chosen.
+    pub fn has_pods(self) -> bool {
+        self == Self::Kubernetes
+    }
+
     /// Sort key in lists: the local machine first, the catalogue last.
     pub fn place(self) -> u8 {
         match self {

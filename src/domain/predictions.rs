@@ -11,7 +11,7 @@ pub struct PredictedRun {
     pub name: String,
     pub model: String,
     pub engine: String,
-    /// In words.
+    /// In words, as `8 × H100-SXM-80GB`.
     pub devices: String,
     /// The report's load points in words.
     pub loads: Vec<String>,

@@ -31,10 +31,6 @@ pub(crate) enum ExecutorError {
     NoEngine,
     #[error("{title} was not found {place}. {how_to_get}")]
     EngineNotFound { title: &'static str, place: &'static str, how_to_get: String },
-    #[error("The local cluster runs no containers; leave the engine's image out.")]
-    NoContainers,
-    #[error("The load can only come from {0}, the local cluster's one node.")]
-    NoLoadNode(String),
     /// Why a model can't be served there, as its kind of cluster says it.
     #[error(transparent)]
     Transfer(Box<dyn std::error::Error + Send + Sync>),

@@ -38,7 +38,7 @@ const FIELDS: [&str; 18] = [
     "achieved_concurrency",
 ];
 const LATENCIES: [&str; 4] = ["ttft", "tpot", "itl", "e2el"];
-/// Of each latency.
+/// Statistics that each latency has columns for.
 const STATISTICS: [&str; 5] = ["mean", "p50", "p90", "p95", "p99"];
 
 /// Serves the file. Percentiles of too few samples are there; `below_floor` names them.

@@ -3,7 +3,7 @@
 
 use strum::VariantArray as _;
 
-use dyno_simulate::device::{CATALOGUE, Device as Profile, Generation};
+use dyno_simulate::device::{CATALOGUE, Generation, SimulatedDevice};
 
 use super::device::ASSUMED_LINK;
 use super::specification::{data_sheet, is_part, specification_of, specified_name};
@@ -32,13 +32,13 @@ pub fn hypothetical_nodes_with(stated: &[DeviceSpecification]) -> Vec<Node> {
 
 /// A device that nobody has.
 struct Hypothetical {
-    profile: Profile,
+    profile: SimulatedDevice,
     kind: DeviceType,
     /// What an administrator stated of it.
     stated: Option<DeviceFigures>,
 }
 
-fn hypothetical(sheet: Profile, stated: Option<&DeviceSpecification>) -> Hypothetical {
+fn hypothetical(sheet: SimulatedDevice, stated: Option<&DeviceSpecification>) -> Hypothetical {
     let kind = match sheet.generation {
         Generation::Cdna3 => DeviceType::Rocm,
         Generation::Gaudi => DeviceType::Hpu,
@@ -48,7 +48,7 @@ fn hypothetical(sheet: Profile, stated: Option<&DeviceSpecification>) -> Hypothe
     let Some(figures) = stated.map(|stated| &stated.figures) else {
         return Hypothetical { profile: sheet, kind, stated: None };
     };
-    let profile = Profile {
+    let profile = SimulatedDevice {
         tflops_16: figures.peak_fp16_tflops,
         memory_gib: figures.memory_gib,
         memory_bandwidth: figures.memory_bandwidth_gbps,
@@ -67,13 +67,14 @@ fn without_data_sheet(stated: &DeviceSpecification) -> Option<Hypothetical> {
         return None;
     }
     let link = figures.link_bandwidth_gbps.unwrap_or(ASSUMED_LINK);
-    let profile = Profile::stated(device, figures.peak_fp16_tflops, figures.memory_gib, figures.memory_bandwidth_gbps, link)
-        .and_then(|profile| profile.with_narrow_rates(figures.peak_fp8_tflops, figures.peak_fp4_tflops))
-        .ok()?;
+    let profile =
+        SimulatedDevice::stated(device, figures.peak_fp16_tflops, figures.memory_gib, figures.memory_bandwidth_gbps, link)
+            .and_then(|profile| profile.with_narrow_rates(figures.peak_fp8_tflops, figures.peak_fp4_tflops))
+            .ok()?;
     let kind = kind_of_name(device);
     // what is stated of a processor is of the whole machine
     let devices_per_node = if kind == DeviceType::Cpu { 1 } else { profile.devices_per_node };
-    Some(Hypothetical { profile: Profile { devices_per_node, ..profile }, kind, stated: Some(*figures) })
+    Some(Hypothetical { profile: SimulatedDevice { devices_per_node, ..profile }, kind, stated: Some(*figures) })
 }
 
 /// The kind of a device of which only the name is known: most accelerators are NVIDIA's.

@@ -1,6 +1,6 @@
 //! Maps a device of the inventory to a device of the simulator.
 
-use dyno_simulate::device::{self, Device as Profile, Generation};
+use dyno_simulate::device::{self, Generation, SimulatedDevice};
 
 use super::specification::is_part;
 use crate::domain::device_specification::STATED;
@@ -21,7 +21,7 @@ pub struct UnknownDevice(String);
 /// A device for the simulator.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Known {
-    pub profile: Profile,
+    pub profile: SimulatedDevice,
     pub basis: Basis,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn known(found: &Device) -> Result<Known, UnknownDevice> {
     let stated = stated(found);
     if found.kind == DeviceType::Cpu {
         // a processor's name says little: the machine's cores and memory channels decide
-        let profile = Profile { generation: Generation::Cpu, devices_per_node: 1, ..stated? };
+        let profile = SimulatedDevice { generation: Generation::Cpu, devices_per_node: 1, ..stated? };
         let basis = if comes_from(STATED) {
             Basis::Stated
         } else if comes_from("datasheet") {
@@ -58,7 +58,7 @@ pub(super) fn known(found: &Device) -> Result<Known, UnknownDevice> {
     match device::find(&found.name) {
         Ok(sheet) => {
             let memory_gib = found.device_info.memory_bytes.map_or(sheet.memory_gib, |bytes| bytes as f64 / GIB);
-            let sheet = Profile { memory_gib, ..sheet };
+            let sheet = SimulatedDevice { memory_gib, ..sheet };
             if comes_from(STATED) {
                 let profile = with_stated(sheet, config, is_part(&found.name));
                 return Ok(Known { profile, basis: Basis::StatedBesideDataSheet });
@@ -71,10 +71,10 @@ pub(super) fn known(found: &Device) -> Result<Known, UnknownDevice> {
 
 /// A data sheet with what was stated in place of its own. Of a part of the device, the narrower rates have the same share of the
 /// whole as the stated one.
-fn with_stated(sheet: Profile, stated: &DeviceConfig, is_part: bool) -> Profile {
+fn with_stated(sheet: SimulatedDevice, stated: &DeviceConfig, is_part: bool) -> SimulatedDevice {
     let tflops_16 = stated.peak_fp16_tflops.unwrap_or(sheet.tflops_16);
     let share = if is_part { tflops_16 / sheet.tflops_16 } else { 1.0 };
-    Profile {
+    SimulatedDevice {
         tflops_16,
         tflops_8: stated.peak_fp8_tflops.or(sheet.tflops_8.map(|rate| rate * share)),
         tflops_4: stated.peak_fp4_tflops.or(sheet.tflops_4.map(|rate| rate * share)),
@@ -99,7 +99,7 @@ pub fn ambiguous_device(name: &str) -> Option<Vec<&'static str>> {
     Some(device::meant_by(name)).filter(|meant| meant.len() > 1)
 }
 
-fn stated(found: &Device) -> Result<Profile, UnknownDevice> {
+fn stated(found: &Device) -> Result<SimulatedDevice, UnknownDevice> {
     let config = &found.device_config;
     let unknown = || UnknownDevice(found.name.clone());
     let (Some(tflops), Some(bandwidth), Some(memory)) =
@@ -108,7 +108,7 @@ fn stated(found: &Device) -> Result<Profile, UnknownDevice> {
         return Err(unknown());
     };
     let link = config.link_bandwidth_gbps.unwrap_or(ASSUMED_LINK);
-    Profile::stated(&found.name, tflops, memory as f64 / GIB, bandwidth, link)
+    SimulatedDevice::stated(&found.name, tflops, memory as f64 / GIB, bandwidth, link)
         .and_then(|profile| profile.with_narrow_rates(config.peak_fp8_tflops, config.peak_fp4_tflops))
         .map_err(|_| unknown())
 }
@@ -116,7 +116,7 @@ fn stated(found: &Device) -> Result<Profile, UnknownDevice> {
 impl Known {
     /// A sentence for people.
     pub fn sentence(&self) -> String {
-        let Profile { name, tflops_16, memory_bandwidth, memory_gib, .. } = &self.profile;
+        let SimulatedDevice { name, tflops_16, memory_bandwidth, memory_gib, .. } = &self.profile;
         let basis = match self.basis {
             Basis::DataSheet => "by data sheet",
             Basis::Node => "as its node states or estimates",
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn what_an_administrator_stated_counts_before_the_data_sheet_whose_other_values_stay() {
         let h100 = known(&in_settings(device("NVIDIA H100 80GB HBM3", DeviceType::Cuda, Some(40 << 30), Some(500.0)))).unwrap();
-        let Profile { generation, memory_gib, memory_bandwidth, tflops_16, tflops_8, link_bandwidth, .. } = h100.profile;
+        let SimulatedDevice { generation, memory_gib, memory_bandwidth, tflops_16, tflops_8, link_bandwidth, .. } = h100.profile;
         assert_eq!((tflops_16, memory_bandwidth, memory_gib, link_bandwidth), (500.0, 1000.0, 40.0, 100.0));
         assert_eq!((generation, tflops_8), (Generation::Hopper, Some(1979.0)));
         assert!(h100.sentence().starts_with("Device H100-SXM-80GB, as stated in Settings, its other rates by data sheet: 500.0"));

@@ -1,7 +1,7 @@
 //! The layout of a simulated run: the same copies that a measured run would start.
 
 use dyno_measure::report::provenance::ServingDevices;
-use dyno_simulate::{Device as Profile, Engine};
+use dyno_simulate::{Engine, SimulatedDevice};
 
 use super::device::{Known, UnknownDevice, known};
 use crate::domain::benchmark::{NodeChoice, Serving};
@@ -29,7 +29,7 @@ pub enum LayoutError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimulatedLayout {
     pub engine: Engine,
-    pub device: Profile,
+    pub device: SimulatedDevice,
     /// Devices that share a copy.
     pub tensor_parallel: u32,
     /// The node of each copy.

@@ -8,8 +8,8 @@ use dyno_measure::plan::{Plan, PlanEndpoint, PlannedLoad};
 use dyno_measure::records::Records;
 use dyno_measure::report::provenance::Provenance;
 use dyno_measure::report::{
-    Circumstances, Distribution, Note, NoteKind, Prediction, PredictionError, Report, RequestRecord, Standing,
-    load_point_figures, report, verdict,
+    Circumstances, Distribution, Note, NoteKind, Prediction, PredictionError, Report, RequestRecord, load_point_figures, report,
+    verdict,
 };
 use dyno_measure::run::{RunKind, RunStatus};
 use dyno_measure::search::Search;
@@ -301,10 +301,7 @@ fn standing(prediction: &Prediction) -> String {
 pub(super) fn prediction(found: &dyno_simulate::scenario::PredictionBasis) -> Prediction {
     let bar = &found.error_pct;
     Prediction {
-        standing: match found.standing {
-            profile::Standing::Prior => Standing::Prior,
-            profile::Standing::Calibrated => Standing::Calibrated,
-        },
+        standing: found.standing,
         runs: found.runs,
         error_pct: PredictionError { ttft_ms: bar.ttft, tpot_ms: bar.tpot, e2el_ms: bar.e2el },
         is_assumed: found.error_basis == profile::ErrorBasis::Assumed,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use dyno_measure::report::{Prediction, Report, Standing};
+use dyno_measure::report::{Prediction, Report};
 use dyno_simulate::device::Generation;
-use dyno_simulate::profile::{self, ErrorBar, ErrorBasis};
+use dyno_simulate::profile::{ErrorBar, ErrorBasis};
 use dyno_simulate::{ModelDescriptor, scenario};
 use dyno_whatif::ask::{DEGREES, TENSOR_PARALLEL};
 use dyno_whatif::subject::OriginalLoad;
@@ -77,10 +77,7 @@ fn of<T: DeserializeOwned>(value: Option<serde_json::Value>) -> Option<T> {
 fn predicted(prediction: &Prediction) -> scenario::PredictionBasis {
     let error = &prediction.error_pct;
     scenario::PredictionBasis {
-        standing: match prediction.standing {
-            Standing::Prior => profile::Standing::Prior,
-            Standing::Calibrated => profile::Standing::Calibrated,
-        },
+        standing: prediction.standing,
         runs: prediction.runs,
         error_pct: ErrorBar { ttft: error.ttft_ms, tpot: error.tpot_ms, e2el: error.e2el_ms },
         error_basis: if prediction.is_assumed { ErrorBasis::Assumed } else { ErrorBasis::Measured },

@@ -1,4 +1,4 @@
-//! Benchmarks: frozen specifications.
+//! Benchmarks: what a finished workflow was frozen to.
 
 use sqlx::FromRow;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};

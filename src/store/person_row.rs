@@ -1,4 +1,4 @@
-//! Rows of people.
+//! Rows of the tables of people and sessions.
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};

@@ -5,7 +5,6 @@ use super::drawing::{Anchor, Plot, Size, WIDE, word_width};
 /// A rectangle: left, top, right, bottom.
 type Area = (f64, f64, f64, f64);
 
-/// An occupied area.
 struct Taken {
     area: Area,
     /// Whether a line goes through it, over which a word with its halo can still be read.
@@ -30,7 +29,7 @@ pub struct PlacedMark {
 /// Where a mark that belongs to a point is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Near {
-    /// Around it.
+    /// On any side of the point that is free.
     Around,
     /// Above or below it, where there is room: of points that are told apart by where they are along the x axis.
     Column,

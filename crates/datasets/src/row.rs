@@ -8,7 +8,6 @@ use super::fields::{CONVERSATION_KEYS, ENVELOPES, PROMPT_KEYS, REFERENCE_KEYS};
 use super::read_error::RowError;
 use dyno_measure::dataset::{ChatMessage, DatasetFormat, DatasetRow, TraceRow};
 
-/// A normalised row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Normalised {

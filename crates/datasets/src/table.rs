@@ -32,7 +32,6 @@ impl Record {
     }
 }
 
-/// What was read.
 enum Next {
     Record,
     TooManyFields,

@@ -41,9 +41,8 @@ impl AnswerTooLarge {
     }
 }
 
-type ApiResponse = Response<Box<DynBody>>;
+pub(crate) type ApiResponse = Response<Box<DynBody>>;
 
-/// Limits each answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LimitLayer;
 
@@ -88,7 +87,7 @@ where
 
 struct LimitedBody {
     body: Box<DynBody>,
-    /// Bytes and objects.
+    /// Most bytes and most objects of an answer.
     limits: (usize, usize),
     left_bytes: usize,
     left_objects: usize,

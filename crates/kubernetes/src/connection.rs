@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::{AnswerTooLarge, LimitLayer};
 use crate::list::{AT_ONCE, MAX_ITEMS, MAX_WHOLE};
-use crate::nodes::{ClusterNode, NodeFacts, NodeUse, PodRequests, facts};
+use crate::nodes::{ClusterNode, NodeUse, PodRequests, TrimmedNode, facts};
 use crate::permissions::Rule;
 use crate::struck::{self, secrets_of};
 use crate::telemetry::KeptAnswers;
@@ -260,7 +260,7 @@ impl Connection {
     /// When it does not answer, or nodes and pods may not be listed.
     pub async fn nodes(&self) -> Result<Vec<ClusterNode>, ApiError> {
         let every = ListParams::default();
-        let nodes = self.list::<NodeFacts>(NODES, &every, MAX_WHOLE);
+        let nodes = self.list::<TrimmedNode>(NODES, &every, MAX_WHOLE);
         // What has ended holds nothing any more.
         let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
         let pods = self.list::<PodRequests>(PODS, &running, MAX_ITEMS);

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::PodAddress;
     use crate::connection::{NODES, PODS};
-    use crate::nodes::{NodeFacts, PodRequests};
+    use crate::nodes::{PodRequests, TrimmedNode};
 
     /// A connection to an API server that answers each request with this status, a beginning, and then the same piece so many times.
     async fn answering(status: &'static str, begin: &'static str, piece: String, times: usize) -> Connection {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     async fn nodes_of(connection: &Connection) -> ApiError {
-        connection.list::<NodeFacts>(NODES, &ListParams::default(), MAX_WHOLE).await.unwrap_err()
+        connection.list::<TrimmedNode>(NODES, &ListParams::default(), MAX_WHOLE).await.unwrap_err()
     }
 
     const ITEMS: &str = r#"{"apiVersion":"v1","kind":"NodeList","metadata":{"continue":"more"},"items":["#;

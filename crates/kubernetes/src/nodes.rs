@@ -110,9 +110,9 @@ struct ObjectName {
 /// A node without what is not read of it: images, volumes and who set which field are most of its size.
 #[derive(Debug, serde::Deserialize)]
 #[serde(from = "Node")]
-pub(crate) struct NodeFacts(pub(crate) Node);
+pub(crate) struct TrimmedNode(pub(crate) Node);
 
-impl From<Node> for NodeFacts {
+impl From<Node> for TrimmedNode {
     fn from(mut node: Node) -> Self {
         /// Most entries of a list or map that are kept.
         const MOST: usize = 1_000;

@@ -14,7 +14,7 @@ use kube::{Api, Resource as _};
 
 use crate::connection::{ApiError, Connection, NODES};
 use crate::list::{List, MAX_WHOLE};
-use crate::nodes::{self, NodeFacts};
+use crate::nodes::{self, TrimmedNode};
 use crate::objects::{self, CANCELLED_ANNOTATION, DEADLINE_ANNOTATION, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, RunName};
 use crate::reasons::{self, PodFailure, PodState, PodStep};
 
@@ -52,7 +52,6 @@ impl OwnerState {
 pub enum OwnerEnd {
     /// Its load pod ended well.
     Complete,
-    /// At the deadline.
     Deadline,
     /// Its load pod failed.
     Failed,
@@ -215,7 +214,7 @@ impl Connection {
     /// Why a node takes part in nothing any more; absent where it is Ready, or may not be looked at.
     pub async fn lost_node(&self, hostname: &str) -> Result<Option<String>, ApiError> {
         let by_label = ListParams::default().labels(&format!("kubernetes.io/hostname={hostname}"));
-        match self.list::<NodeFacts>(NODES, &by_label, MAX_WHOLE).await {
+        match self.list::<TrimmedNode>(NODES, &by_label, MAX_WHOLE).await {
             Ok(found) => Ok(match found.items.first() {
                 Some(node) => nodes::not_ready(&node.0),
                 None => Some("it is no longer in the cluster".to_owned()),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use http::{Response, header};
 use http_body_util::{BodyExt as _, Full};
-use kube::client::DynBody;
 use serde_json::Value;
 use tower::BoxError;
 use tower::util::AndThenLayer;
+
+use crate::answer::ApiResponse;
 
 /// In place of a credential.
 const STRUCK: &str = "[key]";
@@ -41,7 +42,6 @@ pub(crate) fn struck(text: &str, secrets: &[String]) -> String {
     struck
 }
 
-type ApiResponse = Response<Box<DynBody>>;
 type Answering = BoxFuture<'static, Result<ApiResponse, BoxError>>;
 
 /// Strikes secrets out of answers with an error status.

@@ -11,7 +11,7 @@ use kube::api::ListParams;
 
 use crate::connection::{ApiError, Connection, NODES, PODS};
 use crate::list::MAX_WHOLE;
-use crate::nodes::NodeFacts;
+use crate::nodes::TrimmedNode;
 use crate::permissions::Rule;
 use crate::pod_proxy::{PodAddress, PodError};
 use crate::quantity;
@@ -85,7 +85,7 @@ impl Connection {
     /// When the cluster does not answer, or nodes may not be listed.
     pub async fn sampled_nodes(&self, hostnames: &[String]) -> Result<Vec<SampledNode>, ApiError> {
         let wanted = ListParams::default().labels(&format!("kubernetes.io/hostname in ({})", hostnames.join(",")));
-        let found = self.list::<NodeFacts>(NODES, &wanted, MAX_WHOLE).await?;
+        let found = self.list::<TrimmedNode>(NODES, &wanted, MAX_WHOLE).await?;
         Ok(found.items.iter().filter_map(|facts| sampled_node(&facts.0)).collect())
     }
 

@@ -6,7 +6,6 @@ use clap::Args;
 
 use dyno_measure::plan::PlanHeader;
 
-/// Certificates and headers.
 #[derive(Debug, Clone, Args)]
 pub struct AccessArgs {
     /// Trust the certificates of this file (PEM) too. The environment variable SSL_CERT_FILE names one in place of the

@@ -4,7 +4,6 @@ use clap::Args;
 
 use dyno_measure::load::{Slo, SloSearch};
 
-/// Latency limits.
 #[derive(Debug, Clone, Args)]
 pub struct LimitArgs {
     /// Largest time to first token, at the percentile of the limits.

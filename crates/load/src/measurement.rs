@@ -83,7 +83,7 @@ pub(super) enum RecordTarget {
 /// A part of a plan, and how it is measured.
 pub(super) struct PartSetting<'a> {
     pub part: Part,
-    /// Of request ids.
+    /// Begins each request's id.
     pub id_prefix: String,
     /// The only certificate authority (PEM) that is trusted, where given.
     pub authority: Option<&'a str>,

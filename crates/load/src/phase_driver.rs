@@ -17,10 +17,12 @@ use dyno_measure::records::Records;
 pub(super) enum PromptSupply {
     /// As many as are asked for.
     Endless,
-    /// Rows of datasets.
     Rows(u64),
     /// Conversations begun in measurements, and all that there are.
-    Conversations { begun: u64, all: u64 },
+    Conversations {
+        begun: u64,
+        all: u64,
+    },
 }
 
 impl From<&Prompts> for PromptSupply {

@@ -80,13 +80,13 @@ impl Progress {
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum LogLevel {
     Info,
-    /// Worth a look.
+    /// Something is odd; the load goes on.
     Warning,
     /// The reason of a failure.
     Error,
 }
 
-/// Of [`LoadEvent`].
+/// Version of [`LoadEvent`] as it is written.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Events of 0.1.0 name none.

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 pub enum RunKind {
     /// On a cluster, with a real engine.
     Measured,
-    /// By the simulator.
     Simulated,
 }
 

@@ -64,7 +64,6 @@ pub fn frontier(points: &[(f64, f64)]) -> Vec<bool> {
 /// The divisor of a run's throughput, for comparing machines of different size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Per {
-    /// Accelerators that served.
     Accelerator(u32),
     /// Nodes that served, where none has an accelerator.
     Node(u32),

@@ -6,7 +6,7 @@ use dyno_measure::plan::PlanEndpoint;
 use dyno_measure::validity::SelfCheck;
 use serde::{Deserialize, Serialize};
 
-/// Where pods listen.
+/// Port that a run's pods listen on.
 pub const PORT: u16 = 8099;
 /// Kubernetes' proxy takes `Authorization` for itself.
 pub const TOKEN_HEADER: &str = "x-dyno-token";

@@ -50,7 +50,7 @@ pub enum Sent {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadOutcome {
+pub enum SocketRead {
     /// Bytes came; with the kernel's receive time of the last, Unix ns, if it gave one.
     Bytes(Option<u64>),
     Nothing,
@@ -154,23 +154,23 @@ impl Io {
     }
 
     /// Reads once into `buffer` and appends plain bytes to `input`; none, when the read held TLS control data only.
-    pub fn read(&mut self, buffer: &mut [u8], input: &mut Vec<u8>) -> ReadOutcome {
+    pub fn read(&mut self, buffer: &mut [u8], input: &mut Vec<u8>) -> SocketRead {
         let (count, stamp) = match self.receive(buffer) {
-            Ok((0, _)) => return ReadOutcome::End,
+            Ok((0, _)) => return SocketRead::End,
             Ok(got) => got,
-            Err(Errno::EAGAIN) => return ReadOutcome::Nothing,
-            Err(_) => return ReadOutcome::End,
+            Err(Errno::EAGAIN) => return SocketRead::Nothing,
+            Err(_) => return SocketRead::End,
         };
         let Some(tls) = &mut self.tls else {
             input.extend_from_slice(&buffer[..count]);
-            return ReadOutcome::Bytes(stamp);
+            return SocketRead::Bytes(stamp);
         };
         let opened = open(&mut tls.session, &buffer[..count], input);
         // sends the alert that names the error, if any
         let sent = self.send_sealed(|| ());
         match opened {
-            Ok(true) if sent != Sent::Gone => ReadOutcome::Bytes(stamp),
-            _ => ReadOutcome::End,
+            Ok(true) if sent != Sent::Gone => SocketRead::Bytes(stamp),
+            _ => SocketRead::End,
         }
     }
 

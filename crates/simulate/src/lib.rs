@@ -22,7 +22,7 @@ pub mod scenario;
 pub mod step;
 pub mod workload;
 
-pub use device::Device;
+pub use device::SimulatedDevice;
 pub use engine::{Engine, EngineSettings, EngineVersion};
 pub use limits::{Limits, StopFlag};
 pub use model::ModelDescriptor;

@@ -3,7 +3,7 @@
 use dyno_measure::words::{bytes, grouped};
 use serde::{Deserialize, Serialize};
 
-use crate::device::Device;
+use crate::device::SimulatedDevice;
 use crate::engine::EngineSettings;
 use crate::model::ModelDescriptor;
 use crate::precision::{KvPrecision, Precision};
@@ -40,7 +40,7 @@ impl MemoryFit {
         model: &ModelDescriptor,
         precision: Precision,
         kv_precision: KvPrecision,
-        device: &Device,
+        device: &SimulatedDevice,
         tensor_parallel: u32,
         settings: &EngineSettings,
         longest_request: u64,
@@ -101,7 +101,7 @@ fn effective_bytes_per_token(model: &ModelDescriptor, kv_bytes_per_token: f64, l
     kv_bytes_per_token * (1.0 - windowed * (1.0 - kept))
 }
 
-fn reserve(model: &ModelDescriptor, device: &Device, tensor_parallel: u32, settings: &EngineSettings) -> f64 {
+fn reserve(model: &ModelDescriptor, device: &SimulatedDevice, tensor_parallel: u32, settings: &EngineSettings) -> f64 {
     let ranks = f64::from(tensor_parallel);
     let tokens = f64::from(settings.max_batched_tokens);
     let hidden = f64::from(model.hidden);

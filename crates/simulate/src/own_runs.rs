@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::{FARTHEST, FARTHEST_OF_GENERIC, ITERATIONS, Observation, fit, own_runs, simulated};
-use crate::device::Device;
+use crate::device::SimulatedDevice;
 use crate::engine::{Engine, EngineSettings, EngineVersion};
 use crate::limits::{Limits, StopFlag};
 use crate::model::ModelDescriptor;
@@ -25,7 +25,7 @@ const WITHIN: f64 = 0.9;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeasuredSetup {
     pub model: ModelDescriptor,
-    pub device: Device,
+    pub device: SimulatedDevice,
     pub engine: Engine,
     pub version: Option<EngineVersion>,
     pub tensor_parallel: u32,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::device::Device;
+use crate::device::SimulatedDevice;
 use crate::engine::{Engine, EngineSettings, EngineVersion, Stretches, simulate_replica};
 use crate::limits::Limits;
 use crate::memory::MemoryFit;
@@ -18,7 +18,7 @@ use crate::workload::{SimulatedLoad, SimulatedWorkload};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario<'a> {
     pub model: &'a ModelDescriptor,
-    pub device: &'a Device,
+    pub device: &'a SimulatedDevice,
     pub engine: Engine,
     pub version: Option<EngineVersion>,
     pub precision: Precision,

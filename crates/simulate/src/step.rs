@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::device::Device;
+use crate::device::SimulatedDevice;
 use crate::model::ModelDescriptor;
 use crate::precision::{ArithmeticClass, KvPrecision, Precision};
 use crate::profile::Efficiency;
@@ -112,7 +112,7 @@ impl StepModel {
         model: &ModelDescriptor,
         precision: Precision,
         kv_precision: KvPrecision,
-        device: &Device,
+        device: &SimulatedDevice,
         tensor_parallel: u32,
         efficiency: &Efficiency,
     ) -> Self {

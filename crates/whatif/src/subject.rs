@@ -6,7 +6,7 @@ use dyno_simulate::device::Generation;
 use dyno_simulate::model::{Attention, Mixture, SlidingWindow};
 use dyno_simulate::profile::{Efficiency, ErrorBar, ErrorBasis, Factor, Standing};
 use dyno_simulate::scenario::PredictionBasis;
-use dyno_simulate::{Device, Engine, EngineSettings, KvPrecision, ModelDescriptor, Precision};
+use dyno_simulate::{Engine, EngineSettings, KvPrecision, ModelDescriptor, Precision, SimulatedDevice};
 
 /// How the simulated run's load was put on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,7 @@ pub struct OriginalLoad {
 #[derive(Debug, Clone, PartialEq)]
 pub struct WhatIfSubject {
     pub model: ModelDescriptor,
-    pub device: Device,
+    pub device: SimulatedDevice,
     pub engine: Engine,
     pub settings: EngineSettings,
     pub efficiency: Efficiency,
@@ -168,18 +168,18 @@ fn read_model(numbers: &mut SubjectNumbers<'_>) -> Result<ModelDescriptor, NotAS
     })
 }
 
-fn write_device(device: &Device, out: &mut Vec<f64>) {
+fn write_device(device: &SimulatedDevice, out: &mut Vec<f64>) {
     out.push(place(Generation::VARIANTS, &device.generation));
     out.extend([device.memory_gib, device.memory_bandwidth, device.tflops_16, device.link_bandwidth]);
     out.extend([device.tflops_8, device.tflops_4].map(|rate| rate.unwrap_or(ABSENT)));
     out.push(device.devices_per_node.into());
 }
 
-fn read_device(numbers: &mut SubjectNumbers<'_>) -> Result<Device, NotASubject> {
+fn read_device(numbers: &mut SubjectNumbers<'_>) -> Result<SimulatedDevice, NotASubject> {
     let generation = numbers.one_of(Generation::VARIANTS)?;
     let [memory_gib, memory_bandwidth, tflops_16, link_bandwidth] =
         [numbers.number()?, numbers.number()?, numbers.number()?, numbers.number()?];
-    Ok(Device {
+    Ok(SimulatedDevice {
         name: String::new(),
         generation,
         memory_gib,

@@ -1,4 +1,4 @@
-//! Frozen specifications.
+//! `/api/v1/benchmarks`: frozen specifications.
 
 use axum::body::Bytes;
 use axum::extract::State;

@@ -86,7 +86,7 @@ fn broken(error: &axum::extract::multipart::MultipartError) -> Problem {
     }
 }
 
-/// One dataset.
+/// Get a dataset by its id
 #[utoipa::path(
     get, path = "/api/v1/datasets/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 200, body = Dataset))
 )]

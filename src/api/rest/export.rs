@@ -61,7 +61,7 @@ const COLUMNS: [&str; 27] = [
 pub(super) enum Format {
     /// A page of it.
     Json,
-    /// All of it.
+    /// All records as one file.
     File(FileFormat),
 }
 
@@ -130,7 +130,7 @@ pub(super) struct Validity {
     /// Whether the figures can be trusted; absent while there is no report.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_valid: Option<bool>,
-    /// Why not.
+    /// Why the run is not valid; empty when it is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     run_invalid_reasons: Vec<String>,
 }

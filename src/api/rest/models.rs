@@ -40,7 +40,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(models::create(&app, &actor, new).await?)))
 }
 
-/// One model.
+/// Get a model
 #[utoipa::path(
     get, path = "/api/v1/models/{id}", tag = "inventory", params(("id" = Uuid, Path)), responses((status = 200, body = Model))
 )]

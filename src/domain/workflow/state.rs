@@ -16,7 +16,7 @@ use dyno_measure::load::{Endpoint, EvalWith, LoadSpec};
 pub const FIRST_STEP: u8 = 1;
 pub const LAST_STEP: u8 = 8;
 
-/// Of [`Draft`].
+/// Version of [`Draft`] as it is written.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Drafts of 0.1.0 name none.

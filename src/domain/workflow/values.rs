@@ -12,7 +12,6 @@ pub fn id(value: &Value) -> Option<Uuid> {
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Not a string.
     #[error("{title} must be text.")]
     NotText {
         /// What the field is called.

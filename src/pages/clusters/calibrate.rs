@@ -15,7 +15,7 @@ use crate::domain::form::Flash;
 pub fn CalibrateForm(
     cluster: Uuid,
     hosts: Vec<String>,
-    /// Ids and names.
+    /// Ids and names of models that can be served here.
     models: Vec<(String, String)>,
     /// What was wrong with the last one.
     flash: Option<Flash>,

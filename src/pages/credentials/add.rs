@@ -1,5 +1,3 @@
-//! Adding a credential.
-
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use server_fn::ServerFn;

@@ -15,7 +15,7 @@ use crate::components::number::{bytes, grouped, magnitude};
 use crate::domain::benchmark::Serving;
 use crate::domain::engine::EngineKind;
 use crate::domain::form::Flash;
-use crate::domain::inventory::{ClusterKind, Credential, EngineAvailability, FileLocation, Model, ModelFormat, ModelSource};
+use crate::domain::inventory::{Credential, EngineAvailability, FileLocation, Model, ModelFormat, ModelSource};
 use crate::domain::provider::ProviderId;
 use crate::domain::workflow::step_form::FormRules;
 use crate::domain::workflow::steps::{default_engine, missing_engine, opens, reads};
@@ -65,7 +65,7 @@ pub fn ModelStep(
     };
     let engine = has_local.then(|| {
         let section = goes_with(&|model| !model.is_cloud());
-        let in_containers = view.chosen.cluster.as_ref().is_some_and(|cluster| cluster.kind() == ClusterKind::Kubernetes);
+        let in_containers = view.chosen.cluster.as_ref().is_some_and(|cluster| cluster.kind().has_pods());
         let of_cluster = Engines { all: engines, administrator, in_containers };
         engine_fields(&flash, &steps.serving, of_cluster, layouts.map(|layouts| *layouts), &models, &chosen, section)
     });

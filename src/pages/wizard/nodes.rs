@@ -16,7 +16,7 @@ use crate::components::number::{bytes, count, figure, grouped};
 use crate::domain::benchmark::LOAD_CPU_MILLICORES;
 use crate::domain::benchmark::NodeChoice;
 use crate::domain::form::Flash;
-use crate::domain::inventory::{Cluster, ClusterKind, Device, DeviceType, Node};
+use crate::domain::inventory::{Cluster, Device, DeviceType, Node};
 use crate::domain::node_filter::{MANY_NODES, NodeFilter};
 use crate::domain::workflow::step_form::FormRules;
 use crate::domain::workflow::steps::suggestion;
@@ -151,7 +151,7 @@ pub fn NodesStep(
 fn load_fields(view: &WizardView, nodes: &[Node], flash: &Flash) -> Option<impl IntoView + use<>> {
     let steps = &view.answer.workflow_steps;
     let kind = view.chosen.cluster.as_ref().map(Cluster::kind).filter(|kind| kind.can_measure())?;
-    let in_pods = kind == ClusterKind::Kubernetes;
+    let in_pods = kind.has_pods();
     let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
     let load_pods = flash.value("load_pods", number(steps.load_pods));
     let cpu = flash.value("load_cpu_millicores", number(steps.load_cpu_millicores));

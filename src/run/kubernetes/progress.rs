@@ -42,7 +42,7 @@ pub(super) struct RunProgress {
     pub silent_since: Option<Timestamp>,
     /// Since when nodes are found not to be Ready, by name.
     pub not_ready: BTreeMap<String, Timestamp>,
-    /// Nothing follows.
+    /// Set once the run is over; no event follows.
     pub ended: Option<(ExecutionOutcome, Option<String>)>,
 }
 

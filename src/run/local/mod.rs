@@ -46,6 +46,21 @@ const OVERDUE: SignedDuration = SignedDuration::from_secs(120);
 /// Where engines listen and are asked.
 const HOST: &str = "127.0.0.1";
 
+/// What is asked of a cluster of pods and the portal's own machine can't do.
+#[derive(Debug, thiserror::Error)]
+enum LocalClusterError {
+    #[error("The local cluster runs no containers; leave the engine's image out.")]
+    NoContainers,
+    #[error("The load can only come from {0}, the local cluster's one node.")]
+    NoLoadNode(String),
+}
+
+impl From<LocalClusterError> for ExecutorError {
+    fn from(error: LocalClusterError) -> Self {
+        Self::Cluster(Box::new(error))
+    }
+}
+
 /// Starts keepers of Dyno's own program.
 #[derive(Debug)]
 pub(super) struct LocalExecutor {
@@ -56,7 +71,7 @@ pub(super) struct LocalExecutor {
     hub: HubSettings,
     outgoing: Outgoing,
     store: Store,
-    digests: transfer::Digests,
+    digests: transfer::ModelDigests,
     /// Deadlines of the runs that are watched; absent where a specification can't be read.
     deadlines: Mutex<HashMap<Uuid, Option<Timestamp>>>,
 }
@@ -71,7 +86,7 @@ impl LocalExecutor {
             hub: app.config.hub.clone(),
             outgoing: app.outgoing.clone(),
             store: app.store.clone(),
-            digests: transfer::Digests::default(),
+            digests: transfer::ModelDigests::default(),
             deadlines: Mutex::default(),
         }
     }
@@ -113,7 +128,7 @@ impl ClusterExecutor for LocalExecutor {
 
     async fn find_engine(&self, serving: &Serving) -> Result<Program, ExecutorError> {
         if serving.engine_image.is_some() {
-            return Err(ExecutorError::NoContainers);
+            return Err(LocalClusterError::NoContainers.into());
         }
         let recipe = engine::recipe(serving.engine.ok_or(ExecutorError::NoEngine)?);
         let search = self.program_search.clone();
@@ -139,7 +154,7 @@ impl ClusterExecutor for LocalExecutor {
         if let (Some(asked), Some(engine)) = (&spec.load_node, spec.engines.first())
             && *asked != engine.node
         {
-            return Err(ExecutorError::NoLoadNode(engine.node.clone()));
+            return Err(LocalClusterError::NoLoadNode(engine.node.clone()).into());
         }
         let folder = self.folder(spec.run_id);
         let unwritable = "The run's folder could not be written";

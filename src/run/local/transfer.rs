@@ -46,11 +46,11 @@ impl From<TransferError> for ExecutorError {
 }
 
 /// A file as it was: path, size, time of change.
-type FileState = (PathBuf, u64, Option<SystemTime>);
+type ModelFileState = (PathBuf, u64, Option<SystemTime>);
 
 /// Digests of files, computed once for each state of a file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Digests(Arc<Mutex<HashMap<FileState, String>>>);
+pub(super) struct ModelDigests(Arc<Mutex<HashMap<ModelFileState, String>>>);
 
 impl LocalExecutor {
     /// Checks or fetches a model's files.
@@ -121,7 +121,7 @@ impl LocalExecutor {
     }
 }
 
-impl Digests {
+impl ModelDigests {
     async fn of(&self, path: PathBuf) -> Result<String, TransferError> {
         // Set when this future is dropped: then the reading ends, too.
         struct Dropped(Arc<AtomicBool>);

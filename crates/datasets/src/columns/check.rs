@@ -54,7 +54,7 @@ pub(super) fn check_rows(
         if path.first().is_some_and(|name| is_known_field(name)) {
             let reader = group.get_column_reader(index).map_err(|error| refused(group, error).1)?;
             let names = path.iter().map(String::len).sum();
-            columns.push(Column { row: row_reader(reader), depth: path.len(), names, longest: 0 });
+            columns.push(CheckedColumn { row: row_reader(reader), depth: path.len(), names, longest: 0 });
         }
     }
     while checked.rows < limits.rows {
@@ -90,7 +90,7 @@ pub(super) fn check_rows(
     Ok(())
 }
 
-struct Column {
+struct CheckedColumn {
     row: Box<dyn RowReader>,
     /// Columns and lists that a value stands in, itself counted.
     depth: usize,

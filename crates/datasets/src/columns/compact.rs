@@ -26,7 +26,7 @@ const STRUCT: u8 = 12;
 pub(super) enum PageHeaderError {
     /// It goes on beyond the bytes given.
     Short,
-    /// It is none.
+    /// The bytes are not Thrift's compact protocol.
     Damaged,
     /// Columns within columns, too deep.
     Deep,

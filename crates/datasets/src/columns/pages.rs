@@ -256,7 +256,6 @@ struct Lists {
     column: String,
     /// Deepest level of definitions and repetitions; without repetitions there are no lists.
     deepest: (i16, i16),
-    /// Rows begun.
     rows: u64,
     /// Values in the row at hand.
     values: usize,

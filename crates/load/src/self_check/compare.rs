@@ -20,7 +20,7 @@ pub(super) struct Truth {
 
 /// A line of the engine's truth log; only the fields needed here.
 #[derive(Deserialize)]
-struct TruthLine<'a> {
+struct TruthTimes<'a> {
     request_id: Option<&'a str>,
     received_mono_ns: u64,
     kinds: &'a str,
@@ -29,7 +29,7 @@ struct TruthLine<'a> {
 
 /// Reads a truth log by request id; malformed lines are skipped.
 pub(super) fn read_truth(log: &[u8]) -> HashMap<String, Truth> {
-    let lines = log.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<TruthLine<'_>>(line).ok());
+    let lines = log.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<TruthTimes<'_>>(line).ok());
     lines
         .filter_map(|line| {
             let content = line.kinds.bytes().zip(&line.mono_ns).filter(|(kind, _)| *kind == b'c');

@@ -18,7 +18,7 @@ pub(super) enum Incoming {
     /// With when it was read, monotonic ns.
     Message(WorkerMessage, i64),
     Records(WorkerRecords),
-    /// Nothing more comes.
+    /// The other side has closed the connection.
     Closed,
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Preparation {
     pub version: String,
     pub plan: Plan,
     pub part: Part,
-    /// Of request ids.
+    /// Begins each request's id.
     pub id_prefix: String,
     /// The core that it keeps to.
     #[serde(default)]
@@ -130,7 +130,7 @@ pub(super) struct WorkerResult {
 pub(crate) enum WorkerOutput {
     Message(Box<OutgoingMessage>),
     Records(WorkerRecords),
-    /// Nothing follows.
+    /// The part is over; no message follows.
     End,
     /// The clock was asked for at this moment.
     Clock {

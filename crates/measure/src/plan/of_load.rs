@@ -7,7 +7,6 @@ use crate::statistics::bounds::floor;
 /// The source of a load's prompts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PromptSource {
-    /// Generated.
     Synthetic,
     /// These datasets, one after the other.
     Datasets(Vec<DatasetFile>),

@@ -16,7 +16,6 @@ pub struct Part {
 }
 
 impl Part {
-    /// The whole plan.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
 
     /// Part `index`, from 0, of `of`; `None` where there is no such part.

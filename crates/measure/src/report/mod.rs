@@ -79,7 +79,7 @@ pub struct ErrorExample {
     /// The HTTP status, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
-    /// In words.
+    /// A sentence for people.
     pub message: String,
     /// The request it happened to.
     pub request_id: String,
@@ -127,7 +127,7 @@ pub struct ClientHealth {
     pub loop_max_ms: Option<f64>,
 }
 
-/// Of [`Report`].
+/// Version of [`Report`] as it is written.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Reports of 0.1.0 name none.
@@ -144,13 +144,12 @@ pub struct Report {
     pub schema_version: u32,
     /// The run; nil for a load put on by hand.
     pub run_id: Uuid,
-    /// Measured or simulated.
     pub kind: RunKind,
     /// How the run ended.
     pub status: RunStatus,
     /// Whether the figures can be trusted.
     pub valid: bool,
-    /// Why not.
+    /// Why the figures are not valid; empty when they are.
     pub invalid_reasons: Vec<String>,
     /// What a reader should know, without the figures being wrong.
     #[serde(default)]

@@ -42,7 +42,7 @@ pub struct Summary {
     pub duration_s: f64,
     /// Issued, dropped ones included.
     pub total_requests: u64,
-    /// Ended well.
+    /// Requests that ended well.
     pub successful_requests: u64,
     /// Ended badly, dropped ones not included.
     pub failed_requests: u64,

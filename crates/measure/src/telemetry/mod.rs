@@ -247,11 +247,11 @@ impl Levels {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClockLimit {
-    /// Nothing to do.
+    /// The device has nothing to do.
     Idle,
     /// Clocks that an administrator set.
     SetClocks,
-    /// The power limit.
+    /// Held back by the power limit.
     PowerCap,
     /// The hardware slows down: heat, power brake or too much current.
     HardwareSlowdown,

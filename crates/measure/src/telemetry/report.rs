@@ -25,7 +25,6 @@ pub struct NodeTelemetry {
     /// Energy of the devices that served (of all, where it is not known which did), J; absent where one of them has no counter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
-    /// The source.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceFacts>,
     /// When a source told nothing.

@@ -23,7 +23,7 @@ pub struct SpoolPosition {
 /// Whole lines of a spool file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lines {
-    /// Without their ends.
+    /// Without the line feeds at their ends.
     pub lines: Vec<Vec<u8>>,
     /// Where the next ones begin.
     pub place: SpoolPosition,

@@ -40,7 +40,7 @@ pub struct FilesPodArgs {
 
 /// What the routes share.
 struct Files {
-    /// Canonical.
+    /// Canonical paths below which files may be written.
     roots: Vec<PathBuf>,
     digests: Digests,
     uploads: Option<Uploads>,

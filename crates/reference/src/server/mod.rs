@@ -35,7 +35,7 @@ use super::{
     shared::EngineState,
     tls::Identity,
     truth::TruthRecord,
-    wire::{Io, ReadOutcome, Sent},
+    wire::{Io, Sent, SocketRead},
 };
 
 const LISTENER: u64 = u64::MAX;
@@ -291,9 +291,9 @@ impl Server {
         if let Some(connection) = self.connection(slot, generation) {
             loop {
                 match connection.io.read(&mut buffer, &mut connection.input) {
-                    ReadOutcome::Bytes(stamp) => connection.arrived = arrival(stamp),
-                    ReadOutcome::Nothing => break,
-                    ReadOutcome::End => {
+                    SocketRead::Bytes(stamp) => connection.arrived = arrival(stamp),
+                    SocketRead::Nothing => break,
+                    SocketRead::End => {
                         ended = true;
                         break;
                     }

@@ -7,7 +7,7 @@ use dyno_measure::load::Slo;
 use serde::Serialize;
 
 use super::{CommandError, Question};
-use crate::device::{self, Device};
+use crate::device::{self, SimulatedDevice};
 use crate::engine::parse_engine;
 use crate::layout::{Estimate, Nodes, ParallelLayout, layouts};
 use crate::limits::Limits;
@@ -164,11 +164,11 @@ fn write_layout(out: &mut impl Write, layout: &ChosenLayout, devices: u32, slo: 
     Ok(())
 }
 
-fn device_of(question: &Question) -> Result<Device, CommandError> {
+fn device_of(question: &Question) -> Result<SimulatedDevice, CommandError> {
     let name = question.device.as_deref().unwrap_or_default();
     Ok(match (question.tflops, question.memory_gib, question.bandwidth) {
         (Some(tflops), Some(memory), Some(bandwidth)) => {
-            let stated = Device::stated(name, tflops, memory, bandwidth, question.link_bandwidth)?;
+            let stated = SimulatedDevice::stated(name, tflops, memory, bandwidth, question.link_bandwidth)?;
             stated.with_narrow_rates(question.tflops_8, question.tflops_4)?
         }
         _ => device::find(name)?,

@@ -2,7 +2,7 @@
 //! only names the source of a row; that its engines do not run with their defaults has to be known.
 
 use super::point::Point;
-use crate::device::{Device, Generation};
+use crate::device::{Generation, SimulatedDevice};
 use crate::engine::{Engine, EngineSettings};
 use crate::model::ModelDescriptor;
 use crate::precision::KvPrecision;
@@ -11,7 +11,7 @@ use crate::precision::KvPrecision;
 pub(super) fn settings(
     point: &Point,
     model: &ModelDescriptor,
-    device: &Device,
+    device: &SimulatedDevice,
     engine: Engine,
     tensor_parallel: u32,
 ) -> Option<(EngineSettings, KvPrecision)> {

@@ -25,7 +25,6 @@ use crate::profile::Profiles;
 use crate::scenario::SimulationError;
 use crate::workload::InvalidLoad;
 
-/// What to simulate.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
     /// Table of measurements (CSV); predictions are written beside them
@@ -38,7 +37,6 @@ pub struct SimulateArgs {
     pub question: Question,
 }
 
-/// One question.
 #[derive(Debug, Args)]
 pub struct Question {
     /// Published name of a common model, such as meta-llama/Llama-3.1-8B

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use super::inferencex;
 use super::point::Point;
-use crate::device::{self, Device, DeviceError};
+use crate::device::{self, DeviceError, SimulatedDevice};
 use crate::engine::{Engine, EngineSettings, EngineVersion, parse_engine};
 use crate::model::{ModelDescriptor, ModelError, catalogue};
 use crate::precision::{KvPrecision, Precision};
@@ -40,7 +40,7 @@ pub enum NoPrediction {
 #[derive(Debug, Clone)]
 pub struct Prepared {
     pub model: ModelDescriptor,
-    pub device: Device,
+    pub device: SimulatedDevice,
     pub engine: Engine,
     pub version: Option<EngineVersion>,
     pub precision: Precision,

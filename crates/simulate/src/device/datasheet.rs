@@ -1,6 +1,6 @@
 //! Data-sheet values of common devices. Arithmetic rates are dense; consumer cards' with 32-bit accumulation, as engines use them.
 
-use super::{Device, Generation};
+use super::{Generation, SimulatedDevice};
 
 #[derive(Debug)]
 pub struct Datasheet {
@@ -16,9 +16,9 @@ pub struct Datasheet {
 }
 
 impl Datasheet {
-    pub fn device(&self) -> Device {
+    pub fn device(&self) -> SimulatedDevice {
         let has = |rate: f64| (rate > 0.0).then_some(rate);
-        Device {
+        SimulatedDevice {
             name: self.name.to_owned(),
             generation: self.generation,
             memory_gib: self.memory_gib,

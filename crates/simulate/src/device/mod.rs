@@ -49,7 +49,7 @@ impl Generation {
 
 /// Rates are dense, without sparsity; TFLOPS are 10^12 operations per second with accumulation in 32 bits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Device {
+pub struct SimulatedDevice {
     pub name: String,
     pub generation: Generation,
     /// Memory as the driver states it.
@@ -66,7 +66,7 @@ pub struct Device {
     pub devices_per_node: u32,
 }
 
-impl Device {
+impl SimulatedDevice {
     /// A device that is known by stated figures only: peak 16-bit TFLOPS (dense), memory in GiB, bandwidths in GB per second.
     pub fn stated(
         name: &str,
@@ -133,7 +133,7 @@ impl Device {
 }
 
 /// Finds a device in the catalogue by the names that drivers, vendors and people use.
-pub fn find(name: &str) -> Result<Device, DeviceError> {
+pub fn find(name: &str) -> Result<SimulatedDevice, DeviceError> {
     let compact = compact(name);
     let unknown = || DeviceError::Unknown(name.to_owned());
     CATALOGUE

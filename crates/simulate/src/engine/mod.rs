@@ -8,7 +8,7 @@ pub use run::{GapRun, ReplicaRun, Sample, Stretches};
 pub use scheduler::simulate_replica;
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Device, Generation};
+use crate::device::{Generation, SimulatedDevice};
 
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, strum::EnumString, strum::VariantArray,
@@ -94,7 +94,7 @@ pub struct EngineSettings {
 
 impl EngineSettings {
     /// The engine's defaults on this device, with `tensor_parallel` devices per replica.
-    pub fn defaults(engine: Engine, device: &Device, tensor_parallel: u32) -> Self {
+    pub fn defaults(engine: Engine, device: &SimulatedDevice, tensor_parallel: u32) -> Self {
         // vLLM's rule: devices of 70 GiB and more, the A100 excepted, take larger batches.
         let large = device.memory_gib >= 70.0 && device.generation != Generation::Ampere;
         let (max_batched_tokens, max_sequences) = match device.generation {

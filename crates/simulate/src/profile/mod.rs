@@ -2,9 +2,10 @@
 
 mod fitted;
 
+pub use dyno_measure::report::Standing;
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Device, Generation};
+use crate::device::{Generation, SimulatedDevice};
 use crate::engine::{Engine, EngineVersion};
 use crate::model::ModelDescriptor;
 use crate::precision::{KvPrecision, Precision};
@@ -18,19 +19,19 @@ pub struct Efficiency {
     pub padding_tokens: f64,
     /// Matrix multiplications of experts, relative to `compute`.
     pub expert_compute: f64,
-    /// Reading weights.
+    /// Reading the weights of dense layers.
     pub memory: f64,
     /// Reading experts' weights, relative to `memory`.
     pub expert_memory: f64,
     /// Reading the KV cache.
     pub kv: f64,
-    /// Attention of prompts.
+    /// Attention of prompt tokens, of the compute rate.
     pub attention: f64,
-    /// Links between devices.
+    /// Links between the devices of a copy.
     pub link: f64,
     /// One collective of two devices.
     pub link_latency_us: f64,
-    /// Each step.
+    /// Each step, whatever is in it.
     pub step_us: f64,
     /// Each layer of each step.
     pub layer_us: f64,
@@ -150,14 +151,6 @@ impl Efficiency {
     }
 }
 
-/// The basis of factors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    Prior,
-    Calibrated,
-}
-
 /// Errors of the means in per cent that nine of ten are within; `None`: not known.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct ErrorBar {
@@ -226,7 +219,7 @@ impl Match {
 /// The properties of a scenario on which factors depend.
 #[derive(Debug, Clone, Copy)]
 pub struct ProfileQuery<'a> {
-    pub device: &'a Device,
+    pub device: &'a SimulatedDevice,
     pub engine: Engine,
     pub version: Option<EngineVersion>,
     pub precision: Precision,

@@ -1,17 +1,17 @@
 //! Scenarios that several tests share.
 
 use dyno_measure::load::Slo;
-use dyno_simulate::{Device, Engine, ModelDescriptor, Precision, Scenario, device, model};
+use dyno_simulate::{Engine, ModelDescriptor, Precision, Scenario, SimulatedDevice, device, model};
 
 pub fn model(name: &str) -> ModelDescriptor {
     model::catalogue::find(name).unwrap()
 }
 
-pub fn device(name: &str) -> Device {
+pub fn device(name: &str) -> SimulatedDevice {
     device::find(name).unwrap()
 }
 
-pub fn scenario<'a>(model: &'a ModelDescriptor, device: &'a Device, tensor_parallel: u32) -> Scenario<'a> {
+pub fn scenario<'a>(model: &'a ModelDescriptor, device: &'a SimulatedDevice, tensor_parallel: u32) -> Scenario<'a> {
     Scenario {
         model,
         device,

@@ -3,7 +3,9 @@
 use crate::common::{device, model, scenario};
 use dyno_simulate::profile::{Efficiency, Factor};
 use dyno_simulate::step::{StepModel, StepWork};
-use dyno_simulate::{Device, Engine, KvPrecision, Precision, Profiles, Scenario, SimulatedWorkload, Simulator, TokenLengths};
+use dyno_simulate::{
+    Engine, KvPrecision, Precision, Profiles, Scenario, SimulatedDevice, SimulatedWorkload, Simulator, TokenLengths,
+};
 use proptest::prelude::*;
 use strum::VariantArray as _;
 
@@ -22,7 +24,7 @@ fn any_work() -> impl Strategy<Value = StepWork> {
     })
 }
 
-fn seconds(name: &str, precision: Precision, device: &Device, efficiency: &Efficiency, work: &StepWork) -> f64 {
+fn seconds(name: &str, precision: Precision, device: &SimulatedDevice, efficiency: &Efficiency, work: &StepWork) -> f64 {
     StepModel::new(&model(name), precision, KvPrecision::Bits16, device, 2, efficiency).time(work).total()
 }
 
@@ -108,7 +110,7 @@ proptest! {
         let lengths = TokenLengths { input, output, least_share: 0.8 };
         let workload = SimulatedWorkload::closed(6 * concurrency as usize, lengths, concurrency, seed);
         let engine = [Engine::Vllm, Engine::Sglang, Engine::TensorRtLlm, Engine::Tgi][engine];
-        let run = |device: &Device| {
+        let run = |device: &SimulatedDevice| {
             let asked = Scenario { engine, precision: Precision::Fp8, ..scenario(&model, device, 4) };
             Simulator::new(asked, &Profiles::published()).unwrap().run(&workload).unwrap().outcome
         };

@@ -141,7 +141,7 @@ fn generic_factors_are_left_as_far_as_runs_tell() {
 #[test]
 fn a_processors_prompts_are_reached_beside_each_other() {
     let model = model("meta-llama/Llama-3.2-1B");
-    let machine = dyno_simulate::Device { memory_gib: 32.0, memory_bandwidth: 40.0, tflops_16: 0.8, ..device("EPYC") };
+    let machine = dyno_simulate::SimulatedDevice { memory_gib: 32.0, memory_bandwidth: 40.0, tflops_16: 0.8, ..device("EPYC") };
     let of = |compute: f64| Efficiency {
         compute,
         padding_tokens: 0.5,

@@ -6,9 +6,11 @@ use crate::common::{device, model, scenario};
 use dyno_simulate::engine::EngineVersion;
 use dyno_simulate::profile::{Efficiency, ErrorBar, ErrorBasis, Profile, Profiles, Standing};
 use dyno_simulate::scenario::{PredictionBasis, SimulationNote};
-use dyno_simulate::{Device, Engine, KvPrecision, Precision, Request, Scenario, SimulatedWorkload, Simulator, TokenLengths};
+use dyno_simulate::{
+    Engine, KvPrecision, Precision, Request, Scenario, SimulatedDevice, SimulatedWorkload, Simulator, TokenLengths,
+};
 
-fn profile(device: &Device, engine: Engine, minor: u32, precision: Precision, mixture: bool) -> Profile {
+fn profile(device: &SimulatedDevice, engine: Engine, minor: u32, precision: Precision, mixture: bool) -> Profile {
     Profile {
         device: device.name.clone(),
         generation: device.generation,
@@ -25,7 +27,7 @@ fn profile(device: &Device, engine: Engine, minor: u32, precision: Precision, mi
     }
 }
 
-fn asked<'a>(model: &'a dyno_simulate::ModelDescriptor, device: &'a Device) -> Scenario<'a> {
+fn asked<'a>(model: &'a dyno_simulate::ModelDescriptor, device: &'a SimulatedDevice) -> Scenario<'a> {
     let version = Some(EngineVersion { major: 0, minor: 18 });
     Scenario { version, precision: Precision::Fp8, ..scenario(model, device, 1) }
 }
@@ -148,7 +150,7 @@ fn devices_go_by_many_names() {
     for other in ["Tesla T4", "NVIDIA L40", "NVIDIA RTX A1000"] {
         assert!(dyno_simulate::device::find(other).is_err(), "{other}");
     }
-    assert!(Device::stated("x", 0.0, 1.0, 1.0, 1.0).is_err());
+    assert!(SimulatedDevice::stated("x", 0.0, 1.0, 1.0, 1.0).is_err());
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub fn check_split(steps: &WorkflowSteps, errors: &mut Vec<FieldError>) {
 
 /// Checks that a load pod's CPU is set only where there are pods.
 pub fn check_cpu(steps: &WorkflowSteps, cluster: ClusterKind, errors: &mut Vec<FieldError>) {
-    if steps.load_cpu_millicores.is_some() && cluster != ClusterKind::Kubernetes {
+    if steps.load_cpu_millicores.is_some() && !cluster.has_pods() {
         let message = "The load comes from a pod on Kubernetes clusters only; leave its CPU out.";
         errors.push(FieldError::at(STEP, LOAD_CPU, message));
     }

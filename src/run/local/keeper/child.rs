@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::watch;
 
-use super::guard::{Exit, GuardEvent, own_program};
+use super::guard::{GuardEvent, ProcessExit, own_program};
 use crate::run::local::process;
 
 /// How long a guard may take to start its command.
@@ -35,12 +35,12 @@ pub(super) struct SpawnSpec<'a> {
 enum ChildState {
     Running,
     /// It has ended; others of its group may not have.
-    Exited(Exit),
-    Gone(Exit),
+    Exited(ProcessExit),
+    Gone(ProcessExit),
 }
 
 impl ChildState {
-    fn exit(self) -> Option<Exit> {
+    fn exit(self) -> Option<ProcessExit> {
         match self {
             Self::Running => None,
             Self::Exited(exit) | Self::Gone(exit) => Some(exit),
@@ -97,7 +97,7 @@ impl Guarded {
                 process::signal_group(pid, Signal::SIGKILL);
             }
             let _ = guard.wait().await;
-            let _ = sender.send(ChildState::Gone(exit.unwrap_or(Exit::Unknown)));
+            let _ = sender.send(ChildState::Gone(exit.unwrap_or(ProcessExit::Unknown)));
         });
         Ok(Self { pid, pipe, state })
     }
@@ -108,15 +108,15 @@ impl Guarded {
     }
 
     /// How it ended, if it has.
-    pub(super) fn exit(&self) -> Option<Exit> {
+    pub(super) fn exit(&self) -> Option<ProcessExit> {
         self.state.borrow().exit()
     }
 
     /// Waits for its end; others of its group may be left.
-    pub(super) async fn exited(&self) -> Exit {
+    pub(super) async fn exited(&self) -> ProcessExit {
         let mut state = self.state.clone();
         let seen = state.wait_for(|state| state.exit().is_some()).await.map(|state| state.exit());
-        seen.ok().flatten().unwrap_or(Exit::Unknown)
+        seen.ok().flatten().unwrap_or(ProcessExit::Unknown)
     }
 
     /// Waits until nothing is left of it and its group.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::{FutureExt as _, select_all};
 
 use super::child::{Guarded, SpawnSpec};
-use super::guard::Exit;
+use super::guard::ProcessExit;
 use super::ready::{ReadyProbe, free_port};
 use super::stages::{Keeper, KeeperHalt};
 use crate::domain::run::StageId;
@@ -142,7 +142,7 @@ impl Keeper {
         Ok(())
     }
 
-    fn early_end(&mut self, index: usize, exit: Exit) -> String {
+    fn early_end(&mut self, index: usize, exit: ProcessExit) -> String {
         self.copy_log(index);
         let last = self.last_words(index, StageId::VerifyDeploymentStatus);
         let title = &self.spec.engines[index].title;
@@ -167,7 +167,7 @@ impl Keeper {
 }
 
 /// Waits for the first engine to end; for ever where there is none.
-pub(super) async fn engine_end(engines: &[StartedEngine]) -> (usize, Exit) {
+pub(super) async fn engine_end(engines: &[StartedEngine]) -> (usize, ProcessExit) {
     if engines.is_empty() {
         return std::future::pending().await;
     }

@@ -24,7 +24,7 @@ use crate::run::local::process;
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Exit {
+pub enum ProcessExit {
     /// By itself, with a code.
     Code(i32),
     Signal(i32),
@@ -32,7 +32,7 @@ pub enum Exit {
     Unknown,
 }
 
-impl std::fmt::Display for Exit {
+impl std::fmt::Display for ProcessExit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exit {code}"),
@@ -50,7 +50,7 @@ pub(super) enum GuardEvent {
     /// The command runs; its process id, which is also its group's.
     Started(u32),
     /// It has ended; others of its group may not have.
-    Exited(Exit),
+    Exited(ProcessExit),
     /// Nothing is left of it, its group, or what came of them.
     Gone,
 }
@@ -94,14 +94,14 @@ async fn watch(command: &[std::ffi::OsString], grace: Duration) -> std::io::Resu
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         _ = hang_up.recv() => {}
-        seen = &mut ended => exit = Some(seen.unwrap_or(Exit::Unknown)),
+        seen = &mut ended => exit = Some(seen.unwrap_or(ProcessExit::Unknown)),
     }
     if let Some(exit) = exit {
         emit(GuardEvent::Exited(exit));
     }
     end_group(group, grace).await;
     if exit.is_none() {
-        emit(GuardEvent::Exited(ended.await.unwrap_or(Exit::Unknown)));
+        emit(GuardEvent::Exited(ended.await.unwrap_or(ProcessExit::Unknown)));
     }
     sweep();
     emit(GuardEvent::Gone);
@@ -126,14 +126,14 @@ async fn end_group(group: u32, grace: Duration) {
 }
 
 /// Blocks until the process has ended, and leaves it to be waited for.
-fn seen_end(pid: u32) -> Exit {
+fn seen_end(pid: u32) -> ProcessExit {
     let pid = Pid::from_raw(pid.cast_signed());
     loop {
         match waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
-            Ok(WaitStatus::Exited(_, code)) => return Exit::Code(code),
-            Ok(WaitStatus::Signaled(_, signal, _)) => return Exit::Signal(signal as i32),
+            Ok(WaitStatus::Exited(_, code)) => return ProcessExit::Code(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return ProcessExit::Signal(signal as i32),
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Exit::Unknown,
+            Err(_) => return ProcessExit::Unknown,
         }
     }
 }

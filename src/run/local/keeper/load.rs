@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::child::{Guarded, SpawnSpec};
 use super::engines::engine_end;
-use super::guard::{Exit, own_program};
+use super::guard::{ProcessExit, own_program};
 use super::stages::{Keeper, KeeperHalt};
 use super::stop::Stop;
 use super::{tally, telemetry};
@@ -19,8 +19,8 @@ use dyno_measure::plan::Plan;
 const SETTLE: Duration = Duration::from_millis(500);
 
 enum WaitEnd {
-    Load(Exit),
-    Engine(usize, Exit),
+    Load(ProcessExit),
+    Engine(usize, ProcessExit),
     Stop(Stop),
 }
 
@@ -128,7 +128,7 @@ impl Keeper {
     }
 
     /// Waits for the load's end, for an engine's, or for a stop.
-    async fn load_end(&mut self) -> Result<Exit, KeeperHalt> {
+    async fn load_end(&mut self) -> Result<ProcessExit, KeeperHalt> {
         let Some(load) = &self.load else { return Err(KeeperHalt::Failed("There is no load.".to_owned())) };
         let mut stop = self.stop.clone();
         let seen = tokio::select! {
@@ -153,7 +153,7 @@ impl Keeper {
     }
 
     /// An engine that has ended, or ends within a moment.
-    async fn settled(&self) -> Option<(usize, Exit)> {
+    async fn settled(&self) -> Option<(usize, ProcessExit)> {
         if self.engines.is_empty() {
             return None;
         }
@@ -162,7 +162,7 @@ impl Keeper {
         tokio::time::timeout(wait, engine_end(&self.engines)).await.ok()
     }
 
-    fn engine_lost(&mut self, index: usize, exit: Exit) -> String {
+    fn engine_lost(&mut self, index: usize, exit: ProcessExit) -> String {
         self.last_words(index, StageId::RunPerformanceBenchmark);
         let so_far = tally::read(&self.dir.join(files::SPOOL)).so_far(&self.spec.plan);
         format!("Engine stopped ({exit}) {so_far}")

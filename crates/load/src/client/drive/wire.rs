@@ -1,4 +1,4 @@
-//! Connecting, sending, reading.
+//! What the client does with its sockets: connecting, sending and reading.
 
 use std::io;
 
