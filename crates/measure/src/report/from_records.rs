@@ -62,7 +62,8 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
         ratios.push(load_points.last().and_then(|point| littles_law(&scope, &point.summary)));
         contradicting += contradictions(&scope);
         let warmup = records.rows.iter().filter(|row| row.phase == Phase::Warmup && row.load_point == number);
-        all_series.push(series(&scope, warmup.filter_map(|row| row.sent).min()));
+        let clusters = load_points.last().and_then(|point| point.summary.itl_ms.as_ref()?.clusters);
+        all_series.push(series(&scope, warmup.filter_map(|row| row.sent).min(), clusters));
     }
     let search = search_of(plan, &load_points, circumstances.ended_early);
     let found = search.as_ref().and_then(|search| search.meets_at);

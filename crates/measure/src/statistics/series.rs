@@ -15,8 +15,9 @@ const BINS: usize = 40;
 const MARKS: usize = 240;
 const PERCENTILES: [f64; 16] = [1.0, 5.0, 10.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0, 70.0, 75.0, 80.0, 90.0, 95.0, 99.0, 99.9];
 
-/// The charts of one load point. `warmup_begin` is the first send of its warm-up.
-pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
+/// The charts of one load point. `warmup_begin` is the first send of its warm-up, `clusters` the number of independent gaps
+/// ([`super::clusters::count`]).
+pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>, clusters: Option<u64>) -> LoadPointSeries {
     let Some((begin, end)) = scope.begin().zip(scope.end()) else { return LoadPointSeries::default() };
     let since = |at: i64| (at - begin) as f64 / 1e9;
     let of_requests: [(&str, LatencyMetric); 7] = [
@@ -30,16 +31,15 @@ pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
     ];
     let mut metrics: Vec<MetricSeries> = Vec::new();
     for (name, metric) in of_requests {
-        let samples = scope.iter().filter_map(|row| Some((since(row.sent?), metric(row)?))).collect();
+        let samples = || scope.iter().filter_map(|row| Some((since(row.sent?), metric(row)?)));
         metrics.extend(metric_series(name, samples, None));
     }
     let well = || scope.rows.iter().filter(|index| scope.records.rows[**index].succeeded());
-    let gaps = well().flat_map(|index| scope.events_of(*index).skip(1).zip(scope.records.gaps.of(*index)));
-    metrics.extend(metric_series(
-        "itl_ms",
-        gaps.map(|(at, gap)| (since(at), ms(gap as i64))).collect(),
-        Some(clusters_of(scope)),
-    ));
+    let gaps = || {
+        let gaps = well().flat_map(|index| scope.events_of(*index).skip(1).zip(scope.records.gaps.of(*index)));
+        gaps.map(|(at, gap)| (since(at), ms(gap as i64)))
+    };
+    metrics.extend(metric_series("itl_ms", gaps, clusters));
 
     let steps = scope.places();
     // even bins of at least 100 ms
@@ -75,20 +75,21 @@ pub fn series(scope: &Scope<'_>, warmup_begin: Option<i64>) -> LoadPointSeries {
     }
 }
 
-fn clusters_of(scope: &Scope<'_>) -> u64 {
-    let well = scope.rows.iter().filter(|index| scope.records.rows[**index].succeeded());
-    let mut times: Vec<i64> = well.flat_map(|index| scope.events_of(*index)).collect();
-    super::clusters::count(&mut times)
-}
-
-/// A metric's chart data from pairs of time (s) and value; `None` without samples.
-fn metric_series(name: &str, mut samples: Vec<(f64, f64)>, independent: Option<u64>) -> Option<MetricSeries> {
-    if samples.is_empty() {
-        return None;
-    }
-    samples.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let over_time = over_time(&samples);
-    let mut values: Vec<f64> = samples.into_iter().map(|(_, value)| value).collect();
+/// A metric's chart data from pairs of time (s) and value, which are asked for several times instead of being kept: of gaps there may
+/// be millions. `None` without samples.
+fn metric_series<I: Iterator<Item = (f64, f64)>>(
+    name: &str,
+    samples: impl Fn() -> I,
+    independent: Option<u64>,
+) -> Option<MetricSeries> {
+    let (count, first, last) = samples().fold((0_usize, f64::INFINITY, f64::NEG_INFINITY), |(count, first, last), (at, _)| {
+        (count + 1, at.min(first), at.max(last))
+    });
+    let (over_time, mut values) = match count {
+        0 => return None,
+        ..=MARKS => each(samples().collect()),
+        _ => intervals(&samples, count, first, last),
+    };
     values.sort_unstable_by(f64::total_cmp);
     Some(MetricSeries { metric: name.to_owned(), histogram: histogram(&values), curve: curve(&values, independent), over_time })
 }
@@ -128,26 +129,53 @@ fn histogram(sorted: &[f64]) -> Histogram {
     Histogram { edges, counts }
 }
 
-/// Each sample where they are few; else median, minimum and maximum of even intervals of at least a second.
-fn over_time(samples: &[(f64, f64)]) -> Vec<TimePoint> {
-    if samples.len() <= MARKS {
-        return samples.iter().map(|(at_s, value)| TimePoint { at_s: *at_s, value: *value, min: None, max: None }).collect();
-    }
-    let (first, last) = (samples[0].0, samples[samples.len() - 1].0);
+/// Every sample over time, and the values.
+fn each(mut samples: Vec<(f64, f64)>) -> (Vec<TimePoint>, Vec<f64>) {
+    samples.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let points = samples.iter().map(|(at_s, value)| TimePoint { at_s: *at_s, value: *value, min: None, max: None });
+    (points.collect(), samples.iter().map(|(_, value)| *value).collect())
+}
+
+/// Median, minimum and maximum of even intervals of at least a second between the first time and the last, and the values.
+fn intervals<I: Iterator<Item = (f64, f64)>>(
+    samples: &impl Fn() -> I,
+    count: usize,
+    first: f64,
+    last: f64,
+) -> (Vec<TimePoint>, Vec<f64>) {
     let width = ((last - first) / MARKS as f64).max((last - first).min(20.0) / 20.0).max(1e-9);
+    let interval = |at: f64| ((at - first) / width) as usize;
+    // the values are sorted by interval into one vector: where each interval's next one goes
+    let mut next = vec![0; interval(last) + 2];
+    for (at, _) in samples() {
+        next[interval(at) + 1] += 1;
+    }
+    for index in 1..next.len() {
+        next[index] += next[index - 1];
+    }
+    let mut values = vec![0.0; count];
+    for (at, value) in samples() {
+        let place = &mut next[interval(at)];
+        values[*place] = value;
+        *place += 1;
+    }
     let mut points = Vec::new();
-    for stretch in samples.chunk_by(|a, b| ((a.0 - first) / width) as u64 == ((b.0 - first) / width) as u64) {
-        let mut values: Vec<f64> = stretch.iter().map(|(_, value)| *value).collect();
+    let mut begin = 0;
+    for (index, end) in next.into_iter().enumerate() {
+        let values = &mut values[begin..end];
+        begin = end;
+        if values.is_empty() {
+            continue;
+        }
         values.sort_unstable_by(f64::total_cmp);
-        let begin = first + ((stretch[0].0 - first) / width).floor() * width;
         points.push(TimePoint {
-            at_s: begin,
-            value: percentile(&values, 50.0),
+            at_s: first + index as f64 * width,
+            value: percentile(values, 50.0),
             min: values.first().copied(),
             max: values.last().copied(),
         });
     }
-    points
+    (points, values)
 }
 
 #[cfg(test)]
@@ -171,9 +199,12 @@ mod tests {
     #[test]
     fn long_runs_are_binned() {
         let samples: Vec<(f64, f64)> = (0..100_000).map(|i| (f64::from(i) / 100.0, f64::from(i % 7))).collect();
-        let points = over_time(&samples);
+        let points = metric_series("x", || samples.iter().copied(), None).unwrap().over_time;
         assert!(points.len() <= MARKS + 1 && points.len() > MARKS / 2);
         assert_eq!((points[3].min, points[3].value, points[3].max), (Some(0.0), 3.0, Some(6.0)));
+        let backwards = metric_series("x", || samples.iter().rev().copied(), None).unwrap();
+        assert_eq!(backwards.over_time, points, "the order of the samples is of no account");
+        assert_eq!(backwards.histogram.counts.iter().sum::<u64>(), 100_000);
     }
 
     #[test]
@@ -184,7 +215,7 @@ mod tests {
         }
         let rows: Vec<usize> = (0..30).collect();
         let load = Load::Closed { concurrency: 1 };
-        let got = series(&Scope { records: &records, rows: &rows, load: Some(&load), slo: None }, Some(-2_000_000_000));
+        let got = series(&Scope { records: &records, rows: &rows, load: Some(&load), slo: None }, Some(-2_000_000_000), Some(30));
         let width = got.tokens_per_s[1].at_s - got.tokens_per_s[0].at_s;
         let sum: f64 = got.tokens_per_s.iter().map(|point| point.value * width).sum();
         assert!((sum - 180.0).abs() < 6.0, "{sum}");

@@ -165,15 +165,17 @@ fn latencies(scope: &Scope<'_>, summary: &mut Summary) {
     summary.schedule_lag_ms = of("schedule_lag_ms", Row::lag_ms);
     summary.output_throughput_per_user =
         of("output_throughput_per_user", |row| row.tpot_ms().filter(|tpot| *tpot > 0.0).map(|tpot| 1000.0 / tpot));
-    let mut gaps: Vec<f64> = Vec::new();
-    let mut times: Vec<i64> = Vec::new();
-    for index in scope.rows.iter().filter(|index| scope.records.rows[**index].succeeded()) {
-        gaps.extend(scope.records.gaps.of(*index).map(|gap| ms(gap as i64)));
-        times.extend(scope.events_of(*index));
-    }
-    if !gaps.is_empty() {
-        let clusters = clusters::count(&mut times);
-        drop(times);
+    let well = || scope.rows.iter().copied().filter(|index| scope.records.rows[*index].succeeded());
+    // millions, in exact room: times and gaps one after the other
+    let count: usize = well().map(|index| scope.records.gaps.of(index).count()).sum();
+    if count > 0 {
+        let clusters = {
+            let mut times: Vec<i64> = Vec::with_capacity(count + scope.rows.len());
+            times.extend(well().flat_map(|index| scope.events_of(index)));
+            clusters::count(&mut times)
+        };
+        let mut gaps: Vec<f64> = Vec::with_capacity(count);
+        gaps.extend(well().flat_map(|index| scope.records.gaps.of(index)).map(|gap| ms(gap as i64)));
         summary.itl_ms = take("itl_ms", &mut gaps, Some(clusters));
     }
     summary.below_floor = below;
