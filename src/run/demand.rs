@@ -4,9 +4,11 @@ use std::path::Path;
 
 use crate::domain::dataset::Dataset;
 use crate::engine::fit::Demand;
+use crate::simulation::SimulationSlot;
 use crate::state::{AppState, RowCounting};
 use dyno_measure::dataset::{DatasetRow, TraceRow};
 use dyno_measure::load::{EvalWith, LoadSpec};
+use dyno_simulate::StopFlag;
 
 /// Output limit of a dataset's row without reference.
 pub(super) const DEFAULT_OUTPUT: u32 = 256;
@@ -20,24 +22,25 @@ pub enum DemandError {
     BrokeOff(#[from] tokio::task::JoinError),
 }
 
-/// What a load asks of all engines together.
+/// What a load asks of all engines together. Datasets may be large: at most as many are read at once as questions are simulated, and until
+/// nobody waits any more.
 pub async fn demand(app: &AppState, load: &LoadSpec, sets: &[Dataset]) -> Result<Demand, DemandError> {
     let is_trace = is_trace(sets);
     let longest = if load.eval_with == EvalWith::Dataset {
         let counting = RowCounting { is_trace, multi_turn: load.is_multi_turn(), max_output: load.max_output_tokens };
         let (app, sets) = (app.clone(), sets.to_vec());
-        let work = move || -> Result<u32, DemandError> {
+        let work = move |stop: &StopFlag| -> Result<u32, DemandError> {
             let mut longest = 0;
             for set in sets {
                 let path = dyno_datasets::path_of(&app.config.data_dir, set.id);
-                let count = || longest_row(&path, counting);
+                let count = || longest_row(&path, counting, stop);
                 let of_set = app.longest_rows.of(&path, counting, count);
                 let of_set = of_set.map_err(|error| DemandError::Unreadable(set.name.clone(), error))?;
                 longest = longest.max(of_set);
             }
             Ok(longest)
         };
-        Some(tokio::task::spawn_blocking(work).await??)
+        Some(SimulationSlot::for_question().await.simulate(work).answer().await??)
     } else {
         None
     };
@@ -49,17 +52,20 @@ fn is_trace(datasets: &[Dataset]) -> bool {
     datasets.iter().any(|dataset| dataset.format.is_trace())
 }
 
-fn longest_row(path: &Path, counting: RowCounting) -> std::io::Result<u32> {
+fn longest_row(path: &Path, counting: RowCounting, stop: &StopFlag) -> std::io::Result<u32> {
+    let go_on = || if stop.is_stopped() { Err(std::io::Error::other("nobody waits for it any more")) } else { Ok(()) };
     let output = counting.max_output;
     let mut longest = 0;
     if counting.is_trace {
         for row in dyno_datasets::read_arrivals(path)? {
+            go_on()?;
             longest = arrival_tokens(&row?, output).max(longest);
         }
         return Ok(longest);
     }
     let tokens = if counting.multi_turn { conversation_tokens } else { row_tokens };
     for row in dyno_datasets::read_rows(path)? {
+        go_on()?;
         longest = tokens(&row?, output).max(longest);
     }
     Ok(longest)

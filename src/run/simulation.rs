@@ -22,12 +22,15 @@ use crate::simulation::{Simulated, SimulatedRun, SimulationSlot, simulate};
 use crate::state::AppState as App;
 use crate::store::{RunUpdate, StoreError};
 use dyno_measure::events::LogLevel;
+use dyno_measure::report::RequestRecord;
 use dyno_measure::run::RunStatus;
 
 /// How long a cluster may take to say what its nodes are.
 const LOOK: Duration = Duration::from_secs(10);
 /// A simulation that takes longer is ended; time in which it waits for others is not counted.
 const LONGEST: Duration = Duration::from_mins(2);
+/// Records that are stored at once: others write between two portions.
+const PORTION: usize = 2_000;
 const STAGE: StageId = StageId::SimulatePerformance;
 
 /// Takes a simulated run through its one stage.
@@ -93,9 +96,33 @@ impl SimulationRun {
             version: super::learning::version(&self.app, &self.cluster, self.benchmark.spec.serving.engine).await,
             profiles: super::learning::profiles(&self.app).await?,
         };
-        let Some(end) = self.simulated(&asked).await else { return Ok(false) };
+        let Some((mut end, slot)) = self.simulated(&asked).await else { return Ok(false) };
+        let mut replaces_records = false;
+        if let SimulationEnd::Answer(answer) = &mut end
+            && !self.keep_records(std::mem::take(&mut answer.records)).await?
+        {
+            if self.detach.is_cancelled() {
+                return Ok(false);
+            }
+            (end, replaces_records) = (SimulationEnd::Cancelled, true);
+        }
         let update = self.ended(end, &asked, &prices);
-        self.keep(update).await?;
+        self.keep(RunUpdate { replaces_records, ..update }).await?;
+        drop(slot);
+        Ok(true)
+    }
+
+    /// Stores the records in the place of those of an earlier attempt; false where the run was stopped meanwhile.
+    async fn keep_records(&self, mut records: Vec<RequestRecord>) -> Result<bool, StoreError> {
+        let mut replaces_records = true;
+        while !records.is_empty() {
+            if self.cancel.is_cancelled() || self.detach.is_cancelled() {
+                return Ok(false);
+            }
+            let rest = records.split_off(records.len().min(PORTION));
+            self.keep(RunUpdate { records, replaces_records, ..RunUpdate::default() }).await?;
+            (records, replaces_records) = (rest, false);
+        }
         Ok(true)
     }
 
@@ -109,28 +136,29 @@ impl SimulationRun {
         }
     }
 
-    /// The answer, or why there is none; nothing when the portal stops meanwhile.
-    async fn simulated(&self, asked: &SimulatedRun) -> Option<SimulationEnd> {
+    /// The answer with the slot that bounds how many are in memory, or why there is none; nothing when the portal stops meanwhile.
+    async fn simulated(&self, asked: &SimulatedRun) -> Option<(SimulationEnd, Option<SimulationSlot>)> {
         let slot = tokio::select! {
             slot = SimulationSlot::for_run() => slot,
-            () = self.cancel.cancelled() => return Some(SimulationEnd::Cancelled),
+            () = self.cancel.cancelled() => return Some((SimulationEnd::Cancelled, None)),
             () = self.detach.cancelled() => return None,
         };
         let question = asked.clone();
         let work = slot.simulate(move |stop| simulate(&question, stop));
+        let failed = |reason: String| Some((SimulationEnd::Failed(reason), None));
         tokio::select! {
-            done = work.answer() => match done {
-                Ok(Ok(answer)) => Some(SimulationEnd::Answer(Box::new(answer))),
-                Ok(Err(failure)) => Some(SimulationEnd::Failed(failure.to_string())),
+            done = work.answer_in_slot() => match done {
+                Ok((Ok(answer), slot)) => Some((SimulationEnd::Answer(Box::new(answer)), Some(slot))),
+                Ok((Err(failure), _)) => failed(failure.to_string()),
                 Err(error) => {
                     tracing::error!(run.id = %self.run.id, %error, "a simulation broke off");
-                    Some(SimulationEnd::Failed("Something went wrong on the server. Its log says what.".to_owned()))
+                    failed("Something went wrong on the server. Its log says what.".to_owned())
                 }
             },
-            () = self.cancel.cancelled() => Some(SimulationEnd::Cancelled),
+            () = self.cancel.cancelled() => Some((SimulationEnd::Cancelled, None)),
             () = self.detach.cancelled() => None,
             () = tokio::time::sleep(LONGEST) => {
-                Some(SimulationEnd::Failed(format!("The simulation took longer than {} s and was ended.", LONGEST.as_secs())))
+                failed(format!("The simulation took longer than {} s and was ended.", LONGEST.as_secs()))
             }
         }
     }
@@ -142,7 +170,7 @@ impl SimulationRun {
         let mut update = RunUpdate::default();
         let (status, reason) = match end {
             SimulationEnd::Answer(answer) => {
-                let Simulated { mut report, records, lines, provenance: known } = *answer;
+                let Simulated { mut report, records: _, lines, provenance: known } = *answer;
                 events.extend(lines.iter().map(|line| log(STAGE, LogLevel::Info, line)));
                 let status = report.status;
                 let reason = (status != RunStatus::Succeeded).then(|| "No request succeeded.".to_owned());
@@ -157,7 +185,6 @@ impl SimulationRun {
                 let stage = if status == RunStatus::Succeeded { StageStatus::Succeeded } else { StageStatus::Failed };
                 events.extend(change(&mut self.run.stages, STAGE, stage, Some(message), now));
                 update.report = Some(report);
-                update.records = records;
                 (status, reason)
             }
             SimulationEnd::Failed(reason) => {

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::layout::{LayoutError, SimulatedLayout, layout};
 use super::model::{ModelFailure, descriptor};
 use super::records::{PointRecords, push, without_client};
-use super::workload::{DrawnLengths, MOST_REQUESTS, WorkloadFailure, source};
+use super::workload::{DrawnLengths, MOST_REQUESTS, WorkloadFailure, check_rows, source};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::Node;
 use crate::models::Roots;
@@ -110,6 +110,7 @@ impl From<WorkloadFailure> for SimulationFailure {
     fn from(failure: WorkloadFailure) -> Self {
         match failure {
             WorkloadFailure::Simulation(error) => error.into(),
+            WorkloadFailure::Unreadable(dyno_load::workload::WorkloadError::Stopped) => Self::Stopped,
             other => Self::Workload(other),
         }
     }
@@ -147,8 +148,9 @@ pub fn simulate(asked: &SimulatedRun, stop: &StopFlag) -> Result<Simulated, Simu
     };
     let limits = Limits { stop: stop.clone(), ..Limits::default() };
     let simulator = Simulator::new(scenario, &asked.profiles)?.within(&limits);
+    check_rows(&asked.spec)?;
     let plan = plan_of(asked, &layout);
-    let (lengths, of_lengths) = DrawnLengths::read(&plan)?;
+    let (lengths, of_lengths) = DrawnLengths::read(&plan, stop)?;
     let prediction = prediction(simulator.prediction());
     let mut lines = vec![format!("Model {}: {} layers, {}, {model_source}.", model.name, model.layers, model.precision)];
     lines.extend(layout.assumptions.iter().cloned());

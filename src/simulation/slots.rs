@@ -1,5 +1,5 @@
-//! How many simulations are at work at once. A slot is free again when its simulation's thread has ended, not when somebody no longer
-//! waits for it.
+//! How many simulations are at work at once. A slot is free again when its simulation's thread has ended and nobody has use for what it
+//! found any more, not when somebody no longer waits for it.
 
 use dyno_simulate::StopFlag;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -42,14 +42,13 @@ impl SimulationSlot {
         Self { _permit: slots.acquire().await.ok() }
     }
 
-    /// Simulates in a thread, which holds the slot until its end.
+    /// Simulates in a thread, which holds the slot until its end, or hands it on with the answer.
     pub fn simulate<T: Send + 'static>(self, work: impl FnOnce(&StopFlag) -> T + Send + 'static) -> SimulationTask<T> {
         let stop = StopFlag::default();
         let seen = stop.clone();
         let thread = tokio::task::spawn_blocking(move || {
             let done = work(&seen);
-            drop(self);
-            done
+            (done, self)
         });
         SimulationTask { thread, stop }
     }
@@ -58,7 +57,7 @@ impl SimulationSlot {
 /// A simulation at work. It is stopped when nobody waits for it any more.
 #[derive(Debug)]
 pub struct SimulationTask<T> {
-    thread: JoinHandle<T>,
+    thread: JoinHandle<(T, SimulationSlot)>,
     stop: StopFlag,
 }
 
@@ -67,7 +66,16 @@ impl<T> SimulationTask<T> {
     ///
     /// # Errors
     /// When the simulation panicked.
-    pub async fn answer(mut self) -> Result<T, JoinError> {
+    pub async fn answer(self) -> Result<T, JoinError> {
+        self.answer_in_slot().await.map(|(answer, _)| answer)
+    }
+
+    /// The same, for an answer that is large: the slot is free once it is dropped, so that no more of them are in memory than there are
+    /// slots.
+    ///
+    /// # Errors
+    /// When the simulation panicked.
+    pub async fn answer_in_slot(mut self) -> Result<(T, SimulationSlot), JoinError> {
         (&mut self.thread).await
     }
 }

@@ -161,6 +161,25 @@ mod tests {
         report
     }
 
+    #[test]
+    fn datasets_of_too_many_rows_are_refused_before_they_are_read() {
+        let dataset = json!({ "id": Uuid::nil(), "name": "d", "owner": null, "created_at": "2026-11-01T00:00:00Z", "format": "alpaca",
+            "samples": 1_000_000, "with_reference": 0, "builtin": false, "sha256": "0".repeat(64) });
+        let mut spec = spec("Llama-3.1-8B", "h100-sxm-80gb-x1", &json!({ "eval_with": "dataset" }), None);
+        spec.datasets = vec![serde_json::from_value(dataset).unwrap(); 5];
+        let asked = SimulatedRun {
+            run_id: Uuid::nil(),
+            spec,
+            nodes: hypothetical_nodes(),
+            roots: Roots::default(),
+            data_dir: std::path::PathBuf::from("/nowhere"),
+            version: None,
+            profiles: dyno_simulate::Profiles::published(),
+        };
+        let failure = simulate(&asked, &dyno_simulate::StopFlag::default()).unwrap_err().to_string();
+        assert_eq!(failure, "Too large to be simulated: more than 4,000,000 rows in all datasets together.");
+    }
+
     fn means(summary: &Summary) -> [f64; 4] {
         let mean = |found: &Option<dyno_measure::report::Distribution>| found.as_ref().unwrap().mean;
         [mean(&summary.ttft_ms), mean(&summary.tpot_ms), mean(&summary.e2el_ms), summary.output_throughput.unwrap()]

@@ -1,20 +1,24 @@
 //! The workload of a plan for the simulator: the requests that the load generator would send, with their lengths and arrivals.
 
-use dyno_load::tokens::{Tokens, estimate};
-use dyno_load::workload::{Played, PromptDataset, PromptId, TraceRequest, WorkloadError, listed};
+use dyno_load::tokens::estimate;
+use dyno_load::workload::{Played, RowLengths, TraceRequest, WorkloadError, listed};
 use dyno_measure::arrivals::Arrivals;
+use dyno_measure::dataset::DatasetRow;
 use dyno_measure::load::EvalWith;
 use dyno_measure::plan::{DatasetFile, Load, Plan, PromptSource, Workload as Planned};
+use dyno_measure::words::grouped;
 use dyno_simulate::planned::{PlanConversionError, simulate_plan};
 use dyno_simulate::scenario::Simulation;
 use dyno_simulate::workload::{Request, SimulatedLoad, SimulatedWorkload};
-use dyno_simulate::{SimulationError, Simulator};
+use dyno_simulate::{SimulationError, Simulator, StopFlag};
 
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::dataset::Dataset as KeptDataset;
 
-/// Most requests of all load points together: records are kept of each until the report is made.
-pub(super) const MOST_REQUESTS: u64 = 1 << 20;
+/// Most requests of all load points together: a record is kept of each, some 700 bytes in memory and more in the store.
+pub(super) const MOST_REQUESTS: u64 = 250_000;
+/// Most rows of all datasets together: 32 bytes are kept of each.
+const MOST_ROWS: u64 = 4_000_000;
 /// Approximate tokens that a chat template adds per message.
 const TEMPLATE_TOKENS: u32 = 8;
 
@@ -23,8 +27,10 @@ const TEMPLATE_TOKENS: u32 = 8;
 pub enum WorkloadFailure {
     #[error(transparent)]
     Unreadable(#[from] WorkloadError),
-    #[error("Too large to be simulated: more than {MOST_REQUESTS} requests in all load points together.")]
+    #[error("Too large to be simulated: more than {} requests in all load points together.", grouped(MOST_REQUESTS))]
     TooManyRequests,
+    #[error("Too large to be simulated: more than {} rows in all datasets together.", grouped(MOST_ROWS))]
+    TooManyRows,
     #[error(transparent)]
     Simulation(#[from] SimulationError),
     #[error("The load can't be simulated: {0}.")]
@@ -46,9 +52,15 @@ pub(super) enum DrawnLengths {
     /// From the plan's seed.
     Drawn,
     /// From the rows of datasets.
-    Rows(PromptDataset),
+    Rows(RowLengths),
     /// From a trace, with its arrivals.
     Trace(Vec<TraceRequest>),
+}
+
+/// Refuses datasets with more rows than are read.
+pub(super) fn check_rows(spec: &BenchmarkSpec) -> Result<(), WorkloadFailure> {
+    let rows = spec.datasets.iter().map(|dataset| dataset.samples).fold(0, u64::saturating_add);
+    if spec.load.eval_with == EvalWith::Dataset && rows > MOST_ROWS { Err(WorkloadFailure::TooManyRows) } else { Ok(()) }
 }
 
 /// The plan's source of prompts: the stored files of datasets.
@@ -73,8 +85,8 @@ pub(super) fn source(spec: &BenchmarkSpec, data_dir: &std::path::Path) -> Prompt
 }
 
 impl DrawnLengths {
-    /// Reads the plan's lengths; with sentences about assumptions.
-    pub fn read(plan: &Plan) -> Result<(Self, Vec<String>), WorkloadFailure> {
+    /// Reads the plan's lengths, until it is stopped; with sentences about assumptions.
+    pub fn read(plan: &Plan, stop: &StopFlag) -> Result<(Self, Vec<String>), WorkloadFailure> {
         match &plan.workload {
             Planned::Synthetic { shared_prefix, .. } => {
                 let shared = (*shared_prefix > 0.0)
@@ -82,7 +94,11 @@ impl DrawnLengths {
                 Ok((Self::Drawn, shared.into_iter().collect()))
             }
             Planned::Dataset { files, max_output_tokens, .. } => {
-                let (rows, mut notes) = PromptDataset::read(files, *max_output_tokens, plan.seed, None, &mut Tokens::Estimate)?;
+                let input = |row: &DatasetRow| {
+                    let lengths = row.messages.iter().map(|message| estimate(&message.content).saturating_add(TEMPLATE_TOKENS));
+                    lengths.fold(0, u32::saturating_add)
+                };
+                let (rows, mut notes) = RowLengths::read(files, *max_output_tokens, plan.seed, input, || stop.is_stopped())?;
                 notes.push(
                     "Prompts' lengths are estimates, four characters a token; answers are as long as their limits.".to_owned(),
                 );
@@ -124,9 +140,8 @@ impl DrawnLengths {
         let request = |place: usize| match self {
             Self::Drawn => None,
             Self::Rows(rows) => {
-                let row = rows.row(PromptId { warmup: false, number: earlier + place as u64 });
-                let input = row.messages().iter().map(|message| estimate(&message.content).saturating_add(TEMPLATE_TOKENS));
-                Some((input.fold(0, u32::saturating_add), row.output_limit, 0.0))
+                let (input, output) = rows.of(earlier + place as u64);
+                Some((input, output, 0.0))
             }
             Self::Trace(rows) => rows.get(place).map(|row| (row.input, row.output, row.at as f64 / 1e9)),
         };
@@ -153,6 +168,9 @@ impl DrawnLengths {
             (Self::Drawn, _) => Ok(simulate_plan(simulator, plan, number)?),
             (Self::Trace(rows), count) => {
                 let count = count.filter(|_| point.num_requests.is_some()).map_or(rows.len(), |count| count as usize);
+                if earlier + count as u64 > MOST_REQUESTS {
+                    return Err(WorkloadFailure::TooManyRequests);
+                }
                 Ok(simulator.run(&workload(count))?)
             }
             (Self::Rows(_), Some(count)) => Ok(simulator.run(&workload(count as usize))?),

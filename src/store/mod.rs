@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Sqlite, Transaction};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 pub use benchmarks::NewRun;
 pub use error::StoreError;
@@ -49,6 +49,10 @@ pub use runs::OpenRun;
 pub use sessions::{LinkState, REMEMBERED};
 pub use workflows::StoredWorkflow;
 
+/// Connections for reading.
+const READERS: u32 = 8;
+/// How many of them pages of request records may take.
+const RECORD_PAGES: usize = 3;
 /// What must be free on the disk for the database to count as writable, bytes. One page of its log may still fit where an
 /// ordinary transaction, which takes some dozens, no longer does.
 const ROOM: usize = 1 << 20;
@@ -60,6 +64,8 @@ pub struct Store {
     read: SqlitePool,
     /// The only connection for writing: writers queue for it in order instead of polling in SQLite's busy loop.
     write: SqlitePool,
+    /// Places for pages of request records: to search or sort a million of them takes a connection for seconds.
+    record_pages: Arc<Semaphore>,
     /// When [`Store::check_writable`] last succeeded.
     written: Arc<Mutex<Option<Instant>>>,
     /// A file beside the database that is written and removed to see whether there is room.
@@ -88,12 +94,12 @@ impl Store {
         let write = writer(options.clone().create_if_missing(true)).await?;
         schema::migrate(&write, &data_dir.join("backups")).await?;
         let read = SqlitePoolOptions::new()
-            .max_connections(8)
+            .max_connections(READERS)
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options)
             .await
             .map_err(|error| StoreError::Open(error.to_string()))?;
-        Ok(Self { read, write, written: Arc::default(), room })
+        Ok(Self { read, write, record_pages: Arc::new(Semaphore::new(RECORD_PAGES)), written: Arc::default(), room })
     }
 
     /// The default URL: a file in the data folder.

@@ -102,6 +102,8 @@ impl Store {
             }
             builder
         };
+        // never closed
+        let _place = self.record_pages.acquire().await.ok();
         let total: i64 = filtered("SELECT count(*)").build_query_scalar().fetch_one(&self.read).await?;
         let mut page = filtered("SELECT data");
         page.push(format!(" ORDER BY {column} {direction} NULLS LAST, seq {direction} LIMIT "))

@@ -71,16 +71,18 @@ impl FromRow<'_, SqliteRow> for Stage {
     }
 }
 
-/// Most queued runs of a person; further ones are refused, so that nobody fills the queue.
+/// Most queued runs of a person, simulated ones that have begun included; further ones are refused, so that nobody fills the queue.
 const MOST_QUEUED: i64 = 50;
 
 /// Inserts a run with its stages, unless the person has too many queued ones.
 pub(super) async fn insert(db: &mut SqliteConnection, benchmark: &Benchmark, new: &NewRun) -> Result<(), StoreError> {
     let (run, spec) = (&new.run, &benchmark.spec);
-    let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE owner = ? AND status = 'queued'")
-        .bind(run.owner.to_string())
-        .fetch_one(&mut *db)
-        .await?;
+    let waiting: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM runs WHERE owner = ? AND (status = 'queued' OR status = 'running' AND kind = 'simulated')",
+    )
+    .bind(run.owner.to_string())
+    .fetch_one(&mut *db)
+    .await?;
     if run.status == RunStatus::Queued && waiting >= MOST_QUEUED {
         return Err(StoreError::Conflict(format!(
             "{waiting} of your runs are waiting, which is the most that may. Wait for one to begin, or cancel one."

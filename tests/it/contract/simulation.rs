@@ -380,7 +380,7 @@ async fn cancelled_simulations_end_and_make_room() {
     let bodies = simulated(on_hypothetical_devices(&world).await);
     let mut endless = bodies.clone();
     endless[0]["concurrent_requests"] = json!(10_000);
-    for (field, value) in [("max_input_tokens", 50_000), ("max_output_tokens", 50_000), ("num_requests", 1_000_000)] {
+    for (field, value) in [("max_input_tokens", 50_000), ("max_output_tokens", 50_000), ("num_requests", 250_000)] {
         endless[1][field] = json!(value);
     }
     for _ in 0..4 {
@@ -394,4 +394,25 @@ async fn cancelled_simulations_end_and_make_room() {
     }
     let run = ended(client, &world.send(client, &bodies).await).await;
     assert_eq!(run["status"], "succeeded", "{run:#}");
+}
+
+/// More records than are stored at once: all are there, in order, and a load of more than are simulated is refused in words.
+#[tokio::test]
+async fn many_records_are_stored_in_portions_and_too_many_are_refused() {
+    let world = World::start().await;
+    let client = &world.portal.admin;
+    let mut bodies = simulated(on_hypothetical_devices(&world).await);
+    for (field, value) in [("max_input_tokens", 16), ("max_output_tokens", 1), ("num_requests", 5_000), ("warmup_requests", 0)] {
+        bodies[1][field] = json!(value);
+    }
+    let run = ended(client, &world.send(client, &bodies).await).await;
+    assert_eq!(run["status"], "succeeded", "{run:#}");
+    let requests = format!("/api/v1/runs/{}/requests?page_size=100", run["id"].as_str().unwrap());
+    let last = client.get(&format!("{requests}&page=50")).await.expect(200);
+    assert_eq!((&last["total"], last["items"].as_array().unwrap().len()), (&json!(5_000), 100));
+
+    bodies[1]["num_requests"] = json!(250_001);
+    let run = ended(client, &world.send(client, &bodies).await).await;
+    assert_eq!(run["status"], "failed");
+    assert_eq!(run["reason"], "Too large to be simulated: more than 250,000 requests in all load points together.");
 }

@@ -52,7 +52,7 @@ impl PromptDataset {
         let mut rows = Vec::new();
         for (number, file) in (1_u64..).zip(files) {
             let mut own = read_file(file)?;
-            own.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.wrapping_mul(31).wrapping_add(number)));
+            own.shuffle(&mut order_of(seed, number));
             rows.extend(own);
         }
         if rows.is_empty() {
@@ -76,11 +76,7 @@ impl PromptDataset {
                 PromptRow { messages, output_limit }
             })
             .collect();
-        if estimated > 0 {
-            notes.push(format!(
-                "Output limits of {estimated} rows are estimates of their references' lengths, four characters a token."
-            ));
-        }
+        notes.extend(estimated_limits(estimated));
         Ok((Self { rows }, notes))
     }
 
@@ -131,17 +127,84 @@ impl PromptDataset {
     }
 }
 
+/// The lengths of datasets' rows in the order of [`PromptDataset`], without their texts: eight bytes a row.
+#[derive(Debug)]
+pub struct RowLengths {
+    /// Input tokens and output limit.
+    rows: Vec<(u32, u32)>,
+}
+
+impl RowLengths {
+    /// Reads the files row by row, as [`PromptDataset::read`] does without a tokenizer; `input` estimates a row's input tokens.
+    ///
+    /// # Errors
+    /// When a file can't be read or is not what the plan says, and once `is_stopped`, which is asked at each row.
+    pub fn read(
+        files: &[DatasetFile],
+        limit: Option<u32>,
+        seed: u64,
+        input: impl Fn(&DatasetRow) -> u32,
+        is_stopped: impl Fn() -> bool,
+    ) -> Result<(Self, Vec<String>), WorkloadError> {
+        let mut rows = Vec::new();
+        let mut estimated = 0_u64;
+        for (number, file) in (1_u64..).zip(files) {
+            let mut own = Vec::new();
+            for_each_row(file, |row| {
+                if is_stopped() {
+                    return Err(WorkloadError::Stopped);
+                }
+                let reference = row.reference.as_deref().filter(|text| !text.is_empty() && limit.is_none());
+                estimated += u64::from(reference.is_some());
+                let output = limit.or_else(|| Some(estimate(reference?))).unwrap_or(DEFAULT_OUTPUT);
+                own.push((input(&row), output));
+                Ok(())
+            })?;
+            own.shuffle(&mut order_of(seed, number));
+            rows.extend(own);
+        }
+        if rows.is_empty() {
+            return Err(WorkloadError::NoRows);
+        }
+        Ok((Self { rows }, estimated_limits(estimated).into_iter().collect()))
+    }
+
+    /// Input tokens and output limit of a request that is not a warm-up.
+    pub fn of(&self, number: u64) -> (u32, u32) {
+        self.rows[(number % self.rows.len() as u64) as usize]
+    }
+}
+
+/// The generator that shuffles a file's rows; files count from 1.
+fn order_of(seed: u64, number: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed.wrapping_mul(31).wrapping_add(number))
+}
+
+fn estimated_limits(rows: u64) -> Option<String> {
+    (rows > 0)
+        .then(|| format!("Output limits of {rows} rows are estimates of their references' lengths, four characters a token."))
+}
+
 pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
     // writing to memory does not fail
     let _ = serde_json::to_writer(out, text);
 }
 
 pub(super) fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, WorkloadError> {
+    let mut rows = Vec::new();
+    for_each_row(file, |row| {
+        rows.push(row);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Hands on the rows of a file one by one; its digest is looked at in the end.
+fn for_each_row(file: &DatasetFile, mut take: impl FnMut(DatasetRow) -> Result<(), WorkloadError>) -> Result<(), WorkloadError> {
     let name = if file.name.is_empty() { file.path.display().to_string() } else { file.name.clone() };
     let not_read = |source| WorkloadError::DatasetNotRead { name: name.clone(), source };
     let opened = File::open(&file.path).map_err(not_read)?;
     let mut digest = Sha256::new();
-    let mut rows = Vec::new();
     for (number, line) in (1_u64..).zip(BufReader::new(opened).split(b'\n')) {
         let line = line.map_err(not_read)?;
         digest.update(&line);
@@ -154,13 +217,13 @@ pub(super) fn read_file(file: &DatasetFile) -> Result<Vec<DatasetRow>, WorkloadE
         if row.messages.is_empty() {
             return Err(WorkloadError::NoMessage { name, line: number });
         }
-        rows.push(row);
+        take(row)?;
     }
     let digest = hex::encode(digest.finalize());
     if file.sha256.as_ref().is_some_and(|expected| !expected.eq_ignore_ascii_case(&digest)) && !whole_file_matches(file) {
         return Err(WorkloadError::OtherDataset(name));
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// Whether the file's bytes have the plan's digest: hashed line by line, a last line without a line end gives another digest.
@@ -212,6 +275,24 @@ mod tests {
         // the output limit is the reference's length, or 256 without a reference
         let limits: Vec<u32> = (0..20).map(|number| dataset.row(PromptId { warmup: false, number }).output_limit).collect();
         assert!(limits.contains(&19) && limits.contains(&256));
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_rows_in_the_same_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [file(folder.path(), "a", 20), file(folder.path(), "b", 10)];
+        for limit in [None, Some(9)] {
+            let (rows, notes) = PromptDataset::read(&files, limit, 7, None, &mut Tokens::Estimate).unwrap();
+            let input = |row: &DatasetRow| row.messages[0].content.len() as u32;
+            let (lengths, said) = RowLengths::read(&files, limit, 7, input, || false).unwrap();
+            for number in 0..40 {
+                let row = rows.row(PromptId { warmup: false, number });
+                assert_eq!(lengths.of(number), (row.messages()[0].content.len() as u32, row.output_limit));
+            }
+            assert_eq!(said, notes);
+        }
+        let stopped = RowLengths::read(&files, None, 7, |_| 1, || true);
+        assert!(matches!(stopped, Err(WorkloadError::Stopped)), "{stopped:?}");
     }
 
     #[test]

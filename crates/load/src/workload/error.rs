@@ -23,6 +23,8 @@ pub enum WorkloadError {
     OtherDataset(String),
     #[error("The datasets have no rows.")]
     NoRows,
+    #[error("The reading of the datasets was stopped.")]
+    Stopped,
     /// The input length is below the least possible: its `shortest` part takes `least` tokens.
     #[error(
         "An input length of {asked} tokens is not possible: the {shortest} take {least}. Ask for at least {least} input tokens."

@@ -11,7 +11,7 @@ mod trace;
 mod words;
 mod write_ahead;
 
-pub use self::dataset::{PromptDataset, PromptRow};
+pub use self::dataset::{PromptDataset, PromptRow, RowLengths};
 pub use self::error::WorkloadError;
 pub use self::length_fit::{Wanted, fit};
 pub use self::multi_turn::Turns;
