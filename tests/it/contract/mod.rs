@@ -1,5 +1,6 @@
 //! The contract of `POST /api/v1/benchmarks/run-workflow`: the specification's examples as they stand, over HTTP.
 
+mod bodies;
 mod device_specifications;
 mod drafts;
 mod examples;
