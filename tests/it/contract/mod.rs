@@ -8,6 +8,7 @@ mod layouts;
 mod learning;
 mod load_form;
 mod load_pods;
+mod long_queries;
 mod names;
 mod pages;
 mod problems;
