@@ -6,6 +6,10 @@ use leptos_router::params::ParamsMap;
 use super::icon::{Icon, IconName};
 use super::metric::{Term, TermMark};
 use super::number::grouped;
+use crate::domain::list::MOST_LETTERS;
+
+/// Most bytes of a page's query that its links repeat: a list has a hundred links and more.
+const MOST_REPEATED: usize = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -84,6 +88,20 @@ impl Sorting {
             None
         }
     }
+}
+
+/// What of a page's query its links may repeat: no text that is too long for a list to take, and not too much in all.
+pub fn repeatable(params: &ParamsMap) -> ParamsMap {
+    let mut left = MOST_REPEATED;
+    let mut kept = ParamsMap::new();
+    for (name, value) in params.clone() {
+        let size = name.len() + value.len();
+        if size <= left && value.chars().count() <= MOST_LETTERS {
+            left -= size;
+            kept.insert(name, value);
+        }
+    }
+    kept
 }
 
 /// An address with some of its query changed.
@@ -214,6 +232,19 @@ mod tests {
     fn a_sort_link_keeps_filters_and_goes_to_the_first_page() {
         let href = sorting("-created_at").href("name", false);
         assert!(href.contains("sort=name") && href.contains("search=a") && !href.contains("page="), "{href}");
+    }
+
+    #[test]
+    fn links_repeat_no_long_query() {
+        let mut params = ParamsMap::new();
+        params.insert("search", "ä".repeat(MOST_LETTERS));
+        params.insert("tag", "x".repeat(MOST_LETTERS + 1));
+        let kept = repeatable(&params);
+        assert_eq!((kept.get("search"), kept.get("tag")), (params.get("search"), None));
+        for number in 0..1_000 {
+            params.insert(format!("name{number}"), "x".repeat(100));
+        }
+        assert!(with_query("/", &repeatable(&params), &[]).len() < 2 * MOST_REPEATED);
     }
 
     #[test]

@@ -1,6 +1,12 @@
 //! List queries, and pages of their answers.
 
+use dyno_measure::words::grouped;
 use serde::{Deserialize, Serialize};
+
+use super::problem::Problem;
+
+/// Most characters of a text that a list is asked with: twice the longest name of anything.
+pub const MOST_LETTERS: usize = 200;
 
 /// The query of a list; each list takes what makes sense for it and ignores nothing silently.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +45,32 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
+    /// Refuses texts that are longer than anything that could be found.
+    pub fn check(&self) -> Result<(), Problem> {
+        let texts = [
+            ("search", &self.search),
+            ("status", &self.status),
+            ("model", &self.model),
+            ("cluster", &self.cluster),
+            ("tag", &self.tag),
+            ("creator", &self.creator),
+            ("from", &self.from),
+            ("to", &self.to),
+            ("sort", &self.sort),
+        ];
+        for (name, text) in texts {
+            let length = text.as_ref().map_or(0, |text| text.chars().count());
+            if length > MOST_LETTERS {
+                let length = grouped(length as u64);
+                return Err(Problem::field(
+                    name,
+                    format!("{name} must be {MOST_LETTERS} characters or fewer; this has {length}."),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Page number, from 1.
     pub fn page(&self) -> u32 {
         self.page.unwrap_or(1).max(1)

@@ -10,7 +10,7 @@ use crate::api::functions::CallError;
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Submit};
 use crate::components::field::TextField;
-use crate::components::table::{Pager, Sorting, with_query};
+use crate::components::table::{Pager, Sorting, repeatable, with_query};
 use crate::domain::list::ListQuery;
 use crate::pages::loaded::loaded;
 
@@ -24,7 +24,7 @@ where
     let asks = Memo::new(move |_| query.with(asked));
     let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
     let data = Resource::new(move || (asks.get(), flash.get()), move |(asks, flash)| load(asks, flash));
-    loaded(data, move |view| draw(view, asks.get_untracked(), query.get_untracked()))
+    loaded(data, move |view| draw(view, asks.get_untracked(), query.with_untracked(repeatable)))
 }
 
 /// Rows on a page.

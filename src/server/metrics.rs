@@ -1,4 +1,8 @@
 //! `/metrics` for Prometheus, on a port of its own: it asks for no sign-in, and names neither people nor runs.
+//!
+//! Unlike the portal's port it answers to any host name. Prometheus asks by a pod's address, a service's name or a machine's,
+//! none of which the portal knows. A page of another site that a name was turned here for (DNS rebinding) could read what is told,
+//! and no more: it asks for nothing to be done, and counts are no secret to those who reach the port.
 
 use axum::Router;
 use axum::extract::State;

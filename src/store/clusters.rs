@@ -11,6 +11,7 @@ use super::row::{Columns as _, ms, shared_or_visible_to};
 use super::{Store, StoreError};
 use crate::domain::inventory::{Cluster, ClusterAccess, ClusterKind, Node};
 use crate::domain::kubernetes::KubernetesAccess;
+use crate::domain::text::folded;
 use crate::domain::user::Actor;
 
 const CLUSTER: InventoryTable =
@@ -121,12 +122,11 @@ impl Store {
             return Err(StoreError::Conflict("Only Kubernetes clusters can be changed.".to_owned()));
         };
         let mut tx = self.begin().await?;
-        let taken = sqlx::query("SELECT 1 FROM clusters WHERE name = ? COLLATE NOCASE AND id <> ? AND archived = 0")
-            .bind(&cluster.name)
+        let others: Vec<String> = sqlx::query_scalar("SELECT name FROM clusters WHERE id <> ? AND archived = 0")
             .bind(cluster.id.to_string())
-            .fetch_optional(&mut *tx)
+            .fetch_all(&mut *tx)
             .await?;
-        if taken.is_some() {
+        if others.iter().any(|other| folded(other) == folded(&cluster.name)) {
             return Err(StoreError::Conflict(format!("There is a cluster {} already.", cluster.name)));
         }
         let before: Option<Json<KubernetesAccess>> = sqlx::query_scalar("SELECT data FROM clusters WHERE id = ?")

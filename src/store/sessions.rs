@@ -6,6 +6,7 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use super::row::{Columns as _, ms};
+use super::users::must_be_free;
 use super::{Store, StoreError};
 use crate::domain::user::{Actor, User};
 
@@ -155,18 +156,15 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let user_id = user_id.ok_or(StoreError::NotFound("link"))?;
+        if let Some(name) = name {
+            must_be_free(&mut tx, name, Some(&user_id)).await?;
+        }
         let user = sqlx::query_as("UPDATE users SET password_hash = ?, name = coalesce(?, name) WHERE id = ? RETURNING *")
             .bind(password_hash)
             .bind(name)
             .bind(&user_id)
             .fetch_one(&mut *tx)
-            .await
-            .map_err(|error| match StoreError::from(error) {
-                StoreError::Conflict(_) => {
-                    StoreError::Invalid { field: "name", message: "Somebody has this name already.".to_owned() }
-                }
-                other => other,
-            })?;
+            .await?;
         end_sessions(&mut tx, &user_id, None, now).await?;
         tx.commit().await?;
         Ok(user)

@@ -9,25 +9,23 @@ use uuid::fmt::Hyphenated;
 
 use super::row::ms;
 use super::{Store, StoreError, sessions};
+use crate::domain::text::folded;
 use crate::domain::user::{Actor, Role, User};
 
 impl Store {
     /// Adds a person, who can't sign in before a password is set.
     pub async fn create_user(&self, name: &str, role: Role, now: Timestamp) -> Result<User, StoreError> {
         let user = User { id: Uuid::now_v7(), name: name.to_owned(), role, active: false, disabled: false, created_at: now };
+        let mut tx = self.begin().await?;
+        must_be_free(&mut tx, name, None).await?;
         sqlx::query("INSERT INTO users (id, name, role, created_at) VALUES (?, ?, ?, ?)")
             .bind(user.id.to_string())
             .bind(name)
             .bind(role.into_str())
             .bind(ms(now))
-            .execute(&self.write)
-            .await
-            .map_err(|error| match StoreError::from(error) {
-                StoreError::Conflict(_) => {
-                    StoreError::Invalid { field: "name", message: "Somebody has this name already.".to_owned() }
-                }
-                other => other,
-            })?;
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
         Ok(user)
     }
 
@@ -180,6 +178,18 @@ impl Store {
         .await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// Refuses a name that looks like another person's, who was removed perhaps. `own`: whose it is to be; a name that they have
+/// already stays theirs.
+pub(super) async fn must_be_free(tx: &mut Transaction<'static, Sqlite>, name: &str, own: Option<&str>) -> Result<(), StoreError> {
+    let people: Vec<(String, String)> = sqlx::query_as("SELECT id, name FROM users").fetch_all(&mut **tx).await?;
+    let (own, others): (Vec<_>, Vec<_>) = people.into_iter().partition(|(id, _)| Some(id.as_str()) == own);
+    let is_kept = own.iter().any(|(_, kept)| kept == name);
+    if !is_kept && others.iter().any(|(_, other)| folded(other) == folded(name)) {
+        return Err(StoreError::Invalid { field: "name", message: "Somebody has this name already.".to_owned() });
+    }
+    Ok(())
 }
 
 /// Checks that the person exists and that another active administrator remains.

@@ -10,6 +10,7 @@ use super::{NewRun, Store, StoreError, benchmarks, runs};
 use crate::domain::benchmark::Benchmark;
 use crate::domain::user::Actor;
 use dyno_measure::run::RunStatus;
+use dyno_measure::words::grouped;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredWorkflow {
@@ -32,6 +33,9 @@ pub struct StoredWorkflow {
     /// When a step was last saved.
     pub updated_at: Timestamp,
 }
+
+/// Most drafts of a person; further ones are refused, so that nobody fills the disk.
+const MOST_DRAFTS: i64 = 1_000;
 
 const SELECT: &str = "SELECT w.*, r.status AS run_status FROM workflows w LEFT JOIN runs r ON r.id = w.run_id";
 
@@ -57,8 +61,10 @@ impl Store {
         self.begin_workflow(draft, None).await.map(drop)
     }
 
-    /// Inserts a draft, unless its owner has already begun one with the same form (double click). Returns whether it did.
+    /// Inserts a draft, unless its owner has already begun one with the same form (double click), or has too many. Returns whether
+    /// it did.
     pub async fn begin_workflow(&self, draft: &StoredWorkflow, form: Option<Uuid>) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
         let done = sqlx::query(
             "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at, begun_by)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, begun_by) WHERE begun_by IS NOT NULL DO NOTHING",
@@ -71,9 +77,21 @@ impl Store {
         .bind(ms(draft.created_at))
         .bind(ms(draft.updated_at))
         .bind(form.map(|form| form.to_string()))
-        .execute(&self.write)
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() == 1)
+        let drafts: i64 = sqlx::query_scalar("SELECT count(*) FROM workflows WHERE owner = ? AND run_id IS NULL")
+            .bind(draft.owner.to_string())
+            .fetch_one(&mut *tx)
+            .await?;
+        let is_new = done.rows_affected() == 1;
+        if is_new && drafts > MOST_DRAFTS {
+            return Err(StoreError::Conflict(format!(
+                "You have {} drafts, which is the most that one may have. Discard some that are no longer needed.",
+                grouped(MOST_DRAFTS as u64)
+            )));
+        }
+        tx.commit().await?;
+        Ok(is_new)
     }
 
     /// The workflow that the actor began with this form, if any.

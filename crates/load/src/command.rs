@@ -20,6 +20,7 @@ use crate::spool::Spool;
 use crate::terminal::{event_sink, show};
 use crate::workers::{WorkerPlaces, worker_main};
 use dyno_measure::events::{LoadEventKind, LoadStatus};
+use dyno_measure::json_error;
 use dyno_measure::load::{Arrival, ArrivalProcess, EvalWith, LoadSpec, OfferedLoad};
 use dyno_measure::plan::{
     AuthHeader, DatasetFile, MOST_WORKERS, Plan, PlanAuth, PlanEndpoint, PlannedCheck, PromptSource, TokenizerChoice,
@@ -146,7 +147,7 @@ enum ArrivalArg {
 enum LoadArgumentError {
     #[error("The plan {} can't be read: {source}.", path.display())]
     PlanNotRead { path: PathBuf, source: io::Error },
-    #[error("The plan {} is not understood: {source}.", path.display())]
+    #[error("The plan {} is not understood: {}.", path.display(), json_error::words(source))]
     PlanNotUnderstood { path: PathBuf, source: serde_json::Error },
     #[error("Where the workers are is not understood: {0}.")]
     Places(#[source] io::Error),

@@ -10,6 +10,7 @@ pub mod early_stop;
 pub mod engine_metrics;
 pub mod events;
 pub mod exposition;
+pub mod json_error;
 pub mod limits;
 pub mod live_figures;
 pub mod load;

@@ -17,6 +17,7 @@ use dyno_measure::run::RunKind;
 
 /// A page of the benchmarks that the actor may see.
 pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<Benchmark>, Problem> {
+    query.check()?;
     Ok(app.store.benchmarks(actor, query).await?)
 }
 

@@ -24,6 +24,7 @@ pub(super) trait Listed {
 
 /// The page that is asked for. What the list can't do is refused, not ignored. `what` names the items: "Models".
 pub(super) fn page_of<T: Listed>(mut items: Vec<T>, query: &ListQuery, what: &str) -> Result<Page<T>, Problem> {
+    query.check()?;
     let filters = [
         ("status", query.status.is_some()),
         ("model", query.model.is_some()),

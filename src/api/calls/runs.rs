@@ -25,6 +25,7 @@ const MOST_PREDICTED: u32 = 200;
 
 /// A page of the runs that the actor may see.
 pub async fn list(app: &AppState, actor: &Actor, query: ListQuery) -> Result<Page<RunRow>, Problem> {
+    query.check()?;
     Ok(app.store.runs(actor, &query).await?)
 }
 
@@ -101,6 +102,7 @@ fn plan_of(report: &Report) -> Option<Plan> {
 
 /// A page of a run's request records.
 pub async fn requests(app: &AppState, actor: &Actor, id: Uuid, query: ListQuery) -> Result<Page<RequestRecord>, Problem> {
+    query.check()?;
     Ok(app.store.records(actor, id, &query).await?)
 }
 

@@ -115,6 +115,7 @@ pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<WorkflowAnsw
 
 /// The actor's drafts, last changed first: those whose run is not started.
 pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Page<WorkflowRow>, Problem> {
+    query.check()?;
     let unknown = [
         ("status", query.status.is_some()),
         ("model", query.model.is_some()),

@@ -7,7 +7,12 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::json_size::{self, JsonSizeError};
+use super::json_value::{self, JsonValueError};
 use crate::domain::problem::{Problem, ProblemKind};
+use dyno_measure::json_error;
+
+/// Characters of a field's path that are repeated: it has names that the sender chose.
+const MOST_PATH: usize = 100;
 
 /// A JSON body; also the answer of a handler.
 #[derive(Debug, Clone)]
@@ -64,7 +69,13 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         JsonSizeError::NoJson(error) => no_json(error),
         JsonSizeError::TooManyValues => Problem::new(ProblemKind::TooLarge, "The body has more values than any call takes."),
     })?;
-    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(no_json)?;
+    let value = json_value::read(bytes).map_err(|error| match error {
+        JsonValueError::NoJson(error) => no_json(error),
+        JsonValueError::Twice(path) => {
+            let path = shown(&path);
+            Problem::field(&path, format!("{path} is given twice."))
+        }
+    })?;
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         wrong_shape(&path, &error.into_inner().to_string())
@@ -80,20 +91,26 @@ pub fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     })
 }
 
-/// A problem at the field that the error is about. What serde says of a missing or unknown field names it within the
-/// sentence rather than in the path.
+/// A problem at the field that the error is about, without the field's value, which may be a secret. What serde says of a missing
+/// or unknown field names it within the sentence rather than in the path.
 fn wrong_shape(path: &str, message: &str) -> Problem {
-    let quoted = |start: &str| message.strip_prefix(start).and_then(|rest| rest.split('`').next());
+    let quoted = |start: &str| message.strip_prefix(start).and_then(|rest| rest.split('`').next()).map(shown);
+    let path = shown(path);
     if let Some(field) = quoted("missing field `") {
-        return Problem::field(join(path, field), format!("{field} is missing."));
+        return Problem::field(join(&path, &field), format!("{field} is missing."));
     }
     if let Some(field) = quoted("unknown field `") {
         // The path ends with the unknown field itself.
-        let path = if path.is_empty() || path == "." { field } else { path };
+        let path = if path.is_empty() || path == "." { &field } else { &path };
         return Problem::field(path, format!("{field} is not a known field."));
     }
-    let field = if path == "." { "body" } else { path };
-    Problem::field(field, format!("{field} can't be read: {message}."))
+    let field = if path == "." { "body" } else { &path };
+    Problem::field(field, format!("{field} can't be read: {}.", json_error::without_value(message)))
+}
+
+/// As much of a name as is repeated.
+fn shown(name: &str) -> String {
+    name.chars().take(MOST_PATH).collect()
 }
 
 fn join(path: &str, field: &str) -> String {

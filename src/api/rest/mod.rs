@@ -13,6 +13,7 @@ mod event_stream;
 pub(crate) mod export;
 pub mod extract;
 mod json_size;
+mod json_value;
 mod models;
 mod openapi;
 mod prices;

@@ -14,7 +14,7 @@ use crate::components::button::{LinkButton, Look};
 use crate::components::heading::PageHeading;
 use crate::components::metric::MetricTips;
 use crate::components::outcome::Outcome;
-use crate::components::table::{Pager, with_query};
+use crate::components::table::{Pager, repeatable, with_query};
 use crate::domain::list::ListQuery;
 use crate::domain::workflow::WorkflowRow;
 use crate::pages::loaded::loaded;
@@ -24,8 +24,6 @@ use filters::Filters;
 use rows::Rows;
 
 const PATH: &str = "/";
-/// What runs are filtered by; a page without any of them shows all runs.
-const FILTERS: [&str; 8] = ["search", "status", "model", "cluster", "tag", "creator", "from", "to"];
 
 /// What the address asks for. Fields that were left empty in the form are no filters.
 fn asked(params: &ParamsMap) -> ListQuery {
@@ -52,14 +50,17 @@ pub fn HistoryPage() -> impl IntoView {
     let asks = Memo::new(move |_| query.with(asked));
     let flash = Memo::new(move |_| query.with(|query| query.get("flash")).unwrap_or_default());
     let data = Resource::new(move || (asks.get(), flash.get()), |(asks, flash)| load_history(asks, flash));
-    loaded(data, move |data| view! { <HistoryView data=data asks=asks.get_untracked() params=query.get_untracked() /> })
-        .into_any()
+    loaded(
+        data,
+        move |data| view! { <HistoryView data=data asks=asks.get_untracked() params=query.with_untracked(repeatable) /> },
+    )
+    .into_any()
 }
 
 #[component]
 fn HistoryView(data: History, asks: ListQuery, params: ParamsMap) -> impl IntoView {
     let History { runs, choices, drafts, flash, refused } = data;
-    let filtered = FILTERS.iter().any(|name| params.get(name).is_some_and(|value| !value.trim().is_empty()));
+    let filtered = ListQuery { sort: None, page: None, ..asks.clone() } != ListQuery::default();
     let total = runs.total;
     let several_creators = choices.creators.len() > 1;
     let (page, past_end) = (asks.page(), runs.items.is_empty() && total > 0);

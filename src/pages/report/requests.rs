@@ -15,7 +15,7 @@ use crate::components::icon::{Icon, IconName};
 use crate::components::menu::DropDown;
 use crate::components::metric::TermMark;
 use crate::components::number::{figure, grouped};
-use crate::components::table::with_query;
+use crate::components::table::{repeatable, with_query};
 use crate::domain::list::ListQuery;
 use dyno_measure::metrics::metric;
 use dyno_measure::report::{Phase, Report, RequestRecord};
@@ -85,7 +85,7 @@ pub fn Requests(
         let asks = filtered.get();
         let hidden = ["sort", "figures", "point"]
             .into_iter()
-            .filter_map(|name| Some((name, query.with(|query| query.get(name))?)))
+            .filter_map(|name| Some((name, query.with(|query| repeatable(query).get(name))?)))
             .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
             .collect_view();
         view! {
@@ -120,7 +120,7 @@ pub fn Requests(
                         let asks = asks.get_untracked();
                         match data.await {
                             Ok(found) => {
-                                let params = query.get_untracked();
+                                let params = query.with_untracked(repeatable);
                                 view! { <Table found=found asks=asks path=path params=params /> }.into_any()
                             }
                             Err(error) => view! { <Banner notice=Notice::Error><p>{error.0.detail}</p></Banner> }.into_any(),

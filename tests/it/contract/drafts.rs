@@ -100,3 +100,53 @@ async fn what_has_gone_is_named_when_it_is_run_again() {
         again.expect(201);
     }
 }
+
+/// Most drafts of a person.
+const MOST: usize = 1_000;
+
+#[tokio::test]
+async fn a_person_has_so_many_drafts_and_no_more() {
+    let world = World::start().await;
+    let (store, client) = (&world.portal.app.store, &world.portal.admin);
+    let bodies = world.walk("dataset", world.cloud_model);
+    let benchmark = world.send(client, &bodies).await["benchmark_id"].as_str().unwrap().to_owned();
+    let first = world.send(client, &bodies[..1]).await["workflow_id"].as_str().unwrap().to_owned();
+    let user = store.first_administrator(jiff::Timestamp::now()).await.unwrap();
+    let actor = dyno::domain::user::Actor { id: user.id, name: user.name, role: user.role };
+    let one = store.workflow(&actor, first.parse().unwrap()).await.unwrap();
+    for _ in 2..MOST {
+        let id = uuid::Uuid::now_v7();
+        store.insert_workflow(&dyno::store::StoredWorkflow { id, ..one.clone() }).await.unwrap();
+    }
+    // The workflow whose run is started does not count.
+    let form = uuid::Uuid::now_v7().to_string();
+    let fields = [("begins", form.as_str()), ("name", "of a form"), ("concurrent_requests", "4"), ("eval_with", "configuration")];
+    let begin = async |fields: &[(&str, &str)]| {
+        let answer = client.form("/api/ui/wizard-details", fields).send().await.unwrap();
+        answer.headers()["location"].to_str().unwrap().to_owned()
+    };
+    let begun = begin(&fields).await;
+    assert!(begun.starts_with("/wizard/"), "{begun}");
+    assert_eq!(client.get("/api/v1/workflows").await.expect(200)["total"], MOST);
+
+    let said = "You have 1,000 drafts, which is the most that one may have. Discard some that are no longer needed.";
+    let refused = post(client, &bodies[0], &Value::Null).await;
+    assert_eq!(refused.expect(409)["detail"], said);
+    let copy = format!("/api/v1/benchmarks/{benchmark}/clone");
+    assert_eq!(client.post(&copy, &json!({})).await.expect(409)["detail"], said);
+    let another = uuid::Uuid::now_v7().to_string();
+    let mut again = fields;
+    again[0].1 = &another;
+    let back = begin(&again).await;
+    assert!(back.starts_with("/benchmarks/new?"), "{back}");
+    let html = client.request(Method::GET, &back).send().await.unwrap().text().await.unwrap();
+    assert!(html.contains(said) && html.contains("of a form"), "{html}");
+    assert_eq!(client.get("/api/v1/workflows").await.expect(200)["total"], MOST);
+
+    // The form that has begun one already is no other draft; other people have drafts of their own; a place that is free is one.
+    assert_eq!(begin(&fields).await, begun);
+    let anna = world.portal.member("anna").await;
+    world.send(&anna, &bodies[..1]).await;
+    client.delete(&format!("/api/v1/workflows/{first}")).await.expect(204);
+    client.post(&copy, &json!({})).await.expect(201);
+}

@@ -25,6 +25,10 @@ async fn metrics_have_a_port_of_their_own() {
         assert!(text.lines().any(|told| told == line), "{line} is not in\n{text}");
     }
     assert!(text.ends_with("# EOF\n"));
+    // Prometheus asks by names that the portal does not know; the portal's own port answers to none of them.
+    let by_name = |url: String| app.admin.http.get(url).header("host", "dyno.monitoring.svc:9464").send();
+    assert_eq!(by_name(format!("http://{address}/metrics")).await.unwrap().status(), 200);
+    assert_eq!(by_name(format!("{}/healthz", app.admin.url)).await.unwrap().status(), 421);
     // Nothing else is there, and on the portal's own port it is nowhere.
     assert_eq!(app.admin.http.get(format!("http://{address}/healthz")).send().await.unwrap().status(), 404);
     assert_eq!(app.admin.request(Method::GET, "/metrics").send().await.unwrap().status(), 404);

@@ -5,6 +5,7 @@ mod drafts;
 mod history;
 mod inventory;
 mod kept;
+mod names;
 mod prices;
 mod profiles;
 mod runs;

@@ -227,7 +227,7 @@ impl PageReader for CheckedPages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         let page = self.pages.get_next_page()?;
         if let Some(page) = &page
-            && let Err(error) = self.lists.take(page)
+            && let Err(error) = self.lists.take(page, self.budget.limit)
         {
             return Err(self.budget.refuse(self.lists.rows.saturating_sub(1), error));
         }
@@ -259,17 +259,19 @@ struct Lists {
     rows: u64,
     /// Values in the row at hand.
     values: usize,
+    /// Bytes of the pages that the row at hand stands in: its values are parts of them, and keep them.
+    pages: usize,
 }
 
 impl Lists {
     fn of(column: &ColumnChunkMetaData) -> Self {
         let described = column.column_descr();
         let deepest = (described.max_def_level(), described.max_rep_level());
-        Self { column: described.path().string(), deepest, rows: 0, values: 0 }
+        Self { column: described.path().string(), deepest, rows: 0, values: 0, pages: 0 }
     }
 
-    /// Counts a page's lists, and what it allocates beside its bytes.
-    fn take(&mut self, page: &Page) -> Result<(), ReadError> {
+    /// Counts a page's lists, and what it allocates beside its bytes. `limit`: bytes of the pages of a row.
+    fn take(&mut self, page: &Page, limit: usize) -> Result<(), ReadError> {
         let count = page.num_values() as usize;
         let (repetitions, values) = match page {
             Page::DictionaryPage { .. } => return Ok(()),
@@ -287,7 +289,16 @@ impl Lists {
         };
         if self.deepest.1 > 0 {
             let width = (i16::BITS - self.deepest.1.leading_zeros()) as usize;
+            let rows = self.rows;
             self.count(repetitions, width, count)?;
+            let size = page.buffer().len();
+            self.pages = self.pages.saturating_add(size);
+            if self.pages > limit {
+                return Err(ReadError::PagesTooLarge { limit });
+            }
+            if self.rows > rows {
+                self.pages = size;
+            }
         }
         match page.encoding() {
             // each value can be as long as all that came before it, and its lengths stand at no place that is known
@@ -382,31 +393,47 @@ mod tests {
     }
 
     fn lists() -> Lists {
-        Lists { column: "messages".to_owned(), deepest: (0, 1), rows: 0, values: 0 }
+        Lists { column: "messages".to_owned(), deepest: (0, 1), rows: 0, values: 0, pages: 0 }
     }
+
+    const LIMIT: usize = 1 << 20;
 
     #[test]
     fn lists_are_counted_over_pages() {
         // a run of one level: its length doubled, then the level
         let (begins, goes_on) = (page(&[2, 0], 1, Encoding::PLAIN, &[]), page(&[0xc0, 0xb8, 2, 1], 20_000, Encoding::PLAIN, &[]));
         let mut counted = lists();
-        counted.take(&begins).unwrap();
+        counted.take(&begins, LIMIT).unwrap();
         for _ in 0..4 {
-            counted.take(&goes_on).unwrap();
+            counted.take(&goes_on, LIMIT).unwrap();
         }
         assert_eq!((counted.rows, counted.values), (1, 80_001));
-        assert_eq!(counted.take(&goes_on), Err(ReadError::ListTooLong));
+        assert_eq!(counted.take(&goes_on, LIMIT), Err(ReadError::ListTooLong));
         // 16 levels in bits, of which 3 begin a row
         let mut packed = lists();
-        packed.take(&page(&[5, 0b1111_1110, 0b1011_1101], 16, Encoding::PLAIN, &[])).unwrap();
+        packed.take(&page(&[5, 0b1111_1110, 0b1011_1101], 16, Encoding::PLAIN, &[]), LIMIT).unwrap();
         assert_eq!((packed.rows, packed.values), (3, 2));
+    }
+
+    /// The usual writers end a page with a row; one that does not could have the values of a row keep any number of pages.
+    #[test]
+    fn the_pages_of_a_row_count_together() {
+        let text = vec![0; LIMIT / 4];
+        // a page whose first value goes on with the row before, or begins one
+        let pages = |begins: bool| page(&[2, u8::from(!begins)], 1, Encoding::PLAIN, &text);
+        let mut counted = lists();
+        for begins in [true, true, true, true, true, false, false] {
+            counted.take(&pages(begins), LIMIT).unwrap();
+        }
+        assert_eq!(counted.take(&pages(false), LIMIT), Err(ReadError::PagesTooLarge { limit: LIMIT }));
+        assert_eq!(counted.rows, 5);
     }
 
     #[test]
     fn lengths_that_do_not_end_are_refused() {
         let lengths = |count: &[u8]| {
             let values = [&[0x80, 1, 4][..], count, &[0]].concat();
-            lists().take(&page(&[2, 0], 1, Encoding::DELTA_LENGTH_BYTE_ARRAY, &values))
+            lists().take(&page(&[2, 0], 1, Encoding::DELTA_LENGTH_BYTE_ARRAY, &values), LIMIT)
         };
         assert_eq!(lengths(&[1]), Ok(()));
         assert_eq!(lengths(&[0xff, 0xff, 0xff, 0xff, 0x7f]), Err(ReadError::ParquetDamaged));

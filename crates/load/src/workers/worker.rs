@@ -18,6 +18,7 @@ use crate::client::stop::StopSignal;
 use crate::event_sink::EventSink;
 use crate::measurement::{MeasureError, Measured, PartSetting, RecordTarget, measure_part};
 use crate::phase_driver::{PhaseDriver as _, PromptSupply};
+use dyno_measure::json_error;
 use dyno_measure::plan::Part;
 use dyno_measure::sidecar::Sidecar;
 
@@ -32,7 +33,8 @@ pub(crate) fn main() -> ExitCode {
     let done = read
         .map_err(|error| error.to_string())
         .and_then(|_| {
-            serde_json::from_slice::<Preparation>(&line).map_err(|error| format!("What it is to do is not understood: {error}."))
+            serde_json::from_slice::<Preparation>(&line)
+                .map_err(|error| format!("What it is to do is not understood: {}.", json_error::words(&error)))
         })
         .and_then(|preparation| work(preparation, input, &outgoing, &stop));
     let code = match done {

@@ -24,6 +24,8 @@ const MOST_HEADERS: usize = 20;
 const LONGEST_HEADER: usize = 4_096;
 /// Largest `extra_body`, bytes of JSON.
 const LONGEST_FIELDS: usize = 16 << 10;
+/// Characters of an unknown name that are repeated.
+const LONGEST_NAME: usize = 50;
 
 /// Why a value is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -155,7 +157,10 @@ pub(super) fn name_of(value: &Value, title: &str, names: &[&'static str]) -> Res
 fn object<'a>(value: &'a Value, title: &str, known: &[&'static str]) -> Result<&'a Map<String, Value>, ValueError> {
     let Value::Object(fields) = value else { return Err(ValueError::NotObject { title: title.to_owned() }) };
     match fields.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(unknown) => Err(ValueError::UnknownField { title: title.to_owned(), field: unknown.clone(), known: known.to_vec() }),
+        Some(unknown) => {
+            let field = unknown.chars().take(LONGEST_NAME).collect();
+            Err(ValueError::UnknownField { title: title.to_owned(), field, known: known.to_vec() })
+        }
         None => Ok(fields),
     }
 }
@@ -287,14 +292,14 @@ pub(super) fn headers(value: &Value) -> Result<Vec<RequestHeader>, ValueError> {
 }
 
 fn header(item: &Value) -> Result<RequestHeader, ValueError> {
-    if let Value::String(line) = item {
-        return Err(HeaderError::Form(line.chars().take(20).collect()).into());
+    if item.is_string() {
+        return Err(HeaderError::Form.into());
     }
     let fields = object(item, "A header", &["name", "value"])?;
     let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
     let header = RequestHeader { name: text("name"), value: text("value") };
     if header.name.len() + header.value.len() > LONGEST_HEADER {
-        return Err(ValueError::LongHeader(header.name.chars().take(50).collect()));
+        return Err(ValueError::LongHeader(header.name.chars().take(LONGEST_NAME).collect()));
     }
     PlanHeader::from(&header).check().map_err(|error| match error {
         HeaderError::Secret(name) => ValueError::SecretHeader(name),

@@ -20,11 +20,11 @@ pub struct PlanHeader {
 /// Why a header can't be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// There is no colon.
-    #[error("A header is written as 'Name: value', and {0:?} is not.")]
-    Form(String),
-    /// The name has invalid characters.
-    #[error("{0:?} is no name of a header.")]
+    /// There is no colon. What stands there is not repeated: it may be a secret without its name.
+    #[error("A header is written as 'Name: value'; one of these has no colon.")]
+    Form,
+    /// The name has invalid characters; what comes before them.
+    #[error("The name of a header has letters, digits and hyphens; one has something else after {0:?}.")]
     Name(String),
     /// The client sets this header itself.
     #[error("The header {0} is set by the client.")]
@@ -53,7 +53,7 @@ impl PlanHeader {
     /// # Errors
     /// When it can't be sent, or would show a secret.
     pub fn parse(text: &str) -> Result<Self, HeaderError> {
-        let (name, value) = text.split_once(':').ok_or_else(|| HeaderError::Form(text.chars().take(20).collect()))?;
+        let (name, value) = text.split_once(':').ok_or(HeaderError::Form)?;
         let (name, value) = (name.trim().to_owned(), value.trim());
         let variable = value.strip_prefix('$').filter(|variable| is_variable(variable));
         let header = match variable {
@@ -69,9 +69,10 @@ impl PlanHeader {
     /// # Errors
     /// When it can't be sent, or would show a secret.
     pub fn check(&self) -> Result<(), HeaderError> {
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if self.name.is_empty() || !self.name.bytes().all(is_name) {
-            return Err(HeaderError::Name(self.name.clone()));
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter);
+        let name = self.name.split(|letter| !is_name(letter)).next().unwrap_or_default();
+        if name.is_empty() || name != self.name {
+            return Err(HeaderError::Name(name.chars().take(50).collect()));
         }
         if OWN.iter().any(|own| own.eq_ignore_ascii_case(&self.name)) {
             return Err(HeaderError::Own(self.name.clone()));

@@ -110,7 +110,7 @@ fn tag(value: &Value) -> Result<Tag, DetailsError> {
     let (name, color) = match value {
         Value::Object(fields) => {
             if let Some(unknown) = fields.keys().find(|key| !matches!(key.as_str(), "name" | "color")) {
-                return Err(DetailsError::UnknownTagField(unknown.clone()));
+                return Err(DetailsError::UnknownTagField(unknown.chars().take(50).collect()));
             }
             (fields.get("name").unwrap_or(&Value::Null), fields.get("color"))
         }

@@ -1,5 +1,6 @@
 //! Step 2 of a draft: the load.
 
+use dyno_measure::json_error;
 use dyno_measure::load::{Arrival, Endpoint, EvalWith, LoadOption, LoadSpec, LoadVariable, OPTIONS, values};
 use dyno_measure::words::grouped;
 use serde_json::Value;
@@ -128,7 +129,7 @@ fn apply_options(load: &mut LoadSpec, patch: &LoadPatch, errors: &mut Vec<FieldE
     }
     for (option, patch) in &patch.options {
         if let Err(error) = load.set(option, patch.set().cloned()) {
-            errors.push(FieldError::at(STEP, option.name, error.to_string()));
+            errors.push(FieldError::at(STEP, option.name, json_error::words(&error)));
         }
     }
     let clash = match (&load.arrival, load.load_points.first().map(|load| load.variable())) {
