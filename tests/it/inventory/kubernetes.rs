@@ -325,13 +325,15 @@ async fn a_real_cluster_is_added_tested_and_read() {
     assert_eq!(house.get(&format!("{nobody}/node-metrics")).await.0, 503);
 }
 
-/// What gives an owner its load pod changes nothing else of it: its deadline counts from when it was made.
+/// What gives an owner its load pod changes nothing else of it: its deadline counts from when it was made, and is put off by a request of
+/// its own.
 #[tokio::test]
-async fn an_owner_is_given_its_pod_and_keeps_its_deadline() {
+async fn an_owner_is_given_its_pod_and_keeps_its_deadline_until_that_is_put_off() {
     let (sent, mut received) = tokio::sync::mpsc::unbounded_channel();
     let owner = json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "dyno-run-1", "namespace": "dyno", "uid": "u"},
         "spec": {"parallelism": 0, "activeDeadlineSeconds": 600, "template": {}},
+        "status": {"startTime": "2027-01-15T08:00:00Z"},
     });
     let job = owner.clone();
     let change = async move |headers: axum::http::HeaderMap, Json(change): Json<Value>| {
@@ -350,4 +352,8 @@ async fn an_owner_is_given_its_pod_and_keeps_its_deadline() {
     connection.resume(&run).await.unwrap();
     let merged = ("application/merge-patch+json".to_owned(), json!({"spec": {"parallelism": 1, "suspend": false}}));
     assert_eq!(received.recv().await.unwrap(), merged);
+    // Half an hour after its start.
+    connection.postpone(&run, 1_800_001_800).await.unwrap();
+    let put_off = json!({"metadata": {"annotations": {"dyno/deadline": "1800001800"}}, "spec": {"activeDeadlineSeconds": 1_800}});
+    assert_eq!(received.recv().await.unwrap(), ("application/merge-patch+json".to_owned(), put_off));
 }
