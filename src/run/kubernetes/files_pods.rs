@@ -103,7 +103,7 @@ impl<'a> FilesPods<'a> {
             let (over, live): (Vec<_>, Vec<_>) = pods.into_iter().partition(|pod| pod.has_ended);
             match live.as_slice() {
                 [pod] if pod.step == PodStep::Ready => return Ok(pod.name.clone()),
-                [PodState { step: PodStep::Failed(failure), .. }] if *failure != PodFailure::Deleted => {
+                [PodState { step: PodStep::Failed(failure), .. }] if !is_leaving(failure) => {
                     return Err(failed(failure.to_string()));
                 }
                 [pod] if !matches!(pod.step, PodStep::Failed(_)) => {
@@ -119,7 +119,7 @@ impl<'a> FilesPods<'a> {
                     {
                         return Err(refusal.into());
                     }
-                    if since.elapsed() > WITHOUT_POD {
+                    if since.elapsed() > WITHOUT_POD || over.len() > FILES_RETRIES as usize {
                         let last = over.iter().chain(others).find_map(failure_of);
                         return Err(failed(last.map_or_else(|| "Its Job makes none.".to_owned(), |last| last.to_string())));
                     }
@@ -145,6 +145,11 @@ impl<'a> FilesPods<'a> {
             }
         }
     }
+}
+
+/// Whether a pod that has not ended yet is on its way out: its Job makes another.
+fn is_leaving(failure: &PodFailure) -> bool {
+    matches!(failure, PodFailure::Deleted | PodFailure::Evicted(_) | PodFailure::NodeLost { .. })
 }
 
 fn failure_of(pod: &PodState) -> Option<PodFailure> {

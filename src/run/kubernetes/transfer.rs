@@ -46,7 +46,7 @@ impl KubernetesExecutor {
                 tracing::warn!(run.id = %run, %error, "the deadline of a transfer could not be put off");
             }
         };
-        while_followed(self.placed(run, spec, progress), postpone).await
+        while_followed(Box::pin(self.placed(run, spec, progress)), postpone).await
     }
 
     async fn placed(

@@ -32,8 +32,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Loss {
     /// After so many bytes of the part.
     pub after: usize,
-    /// Whether it is deleted; else it is evicted.
-    pub is_deleted: bool,
+    pub how: LossKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossKind {
+    Deleted,
+    /// By its node.
+    Evicted,
+    /// Evicted by a request, as draining a node does: it is there for some looks more, and replaced only then.
+    Drained,
 }
 
 /// A pod of a Job that brings files.
@@ -57,6 +65,8 @@ struct Cluster {
     /// Owners of runs as they were applied first.
     owners: Vec<Value>,
     pods: BTreeMap<String, PodProcess>,
+    /// A pod that is leaving, and how many looks at pods it is there yet.
+    leaving: Option<(String, u32)>,
     /// Of the parts of files that are sent next.
     losses: VecDeque<Loss>,
     /// Where the parts of files that were sent begin.
@@ -77,6 +87,7 @@ impl ApiServer {
             objects: BTreeMap::new(),
             owners: Vec::new(),
             pods: BTreeMap::new(),
+            leaving: None,
             losses: losses.iter().copied().collect(),
             offsets: Vec::new(),
             made: 0,
@@ -133,6 +144,10 @@ async fn answer(State(cluster): State<Arc<Mutex<Cluster>>>, request: Request<Bod
         ("GET", "/api/v1/nodes") => Some(list(vec![node()])),
         ("GET", "/api/v1/pods") => Some(cluster.listed(&format!("{NAMESPACE}/pods"))),
         ("GET", NAMESPACE) => Some(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "dyno"}})),
+        ("GET", path) if path == format!("{NAMESPACE}/pods") => {
+            cluster.let_leave();
+            Some(cluster.listed(path))
+        }
         ("GET", path) if ["pods", "jobs", "events"].contains(&path.rsplit('/').next().unwrap_or_default()) => {
             Some(cluster.listed(path))
         }
@@ -260,7 +275,7 @@ impl Cluster {
                 let part = self.folder.path().join(format!("{file}.part"));
                 let _open = send_a_part(address, rest, &request, loss.after);
                 wait_for_length(&part, offset + loss.after as u64).await;
-                self.lose(&name, loss.is_deleted);
+                self.lose(&name, loss.how);
                 return (StatusCode::BAD_GATEWAY, "error trying to reach service: EOF").into_response();
             }
         }
@@ -280,16 +295,34 @@ impl Cluster {
         response.body(Body::from(answer.bytes().await.unwrap())).unwrap()
     }
 
-    fn lose(&mut self, name: &str, is_deleted: bool) {
-        let job = self.pods.remove(name).unwrap().job.clone();
+    fn lose(&mut self, name: &str, how: LossKind) {
         let path = format!("{NAMESPACE}/pods/{name}");
-        if is_deleted {
-            self.objects.remove(&path);
-        } else {
-            let message = "The node was low on resource: ephemeral-storage.";
-            self.objects.get_mut(&path).unwrap()["status"] = json!({"phase": "Failed", "reason": "Evicted", "message": message});
+        let pod = self.objects.get_mut(&path).unwrap();
+        let job = self.pods.remove(name).unwrap().job.clone();
+        match how {
+            LossKind::Deleted => _ = self.objects.remove(&path),
+            LossKind::Evicted => {
+                let message = "The node was low on resource: ephemeral-storage.";
+                pod["status"] = json!({"phase": "Failed", "reason": "Evicted", "message": message});
+            }
+            LossKind::Drained => {
+                pod["metadata"]["deletionTimestamp"] = json!(jiff::Timestamp::now());
+                let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
+                conditions.push(json!({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}));
+                self.leaving = Some((name.to_owned(), 4));
+                return;
+            }
         }
         self.make_pod(&job);
+    }
+
+    fn let_leave(&mut self) {
+        let Some((name, looks)) = self.leaving.take() else { return };
+        if looks > 0 {
+            self.leaving = Some((name, looks - 1));
+        } else if let Some(pod) = self.objects.remove(&format!("{NAMESPACE}/pods/{name}")) {
+            self.make_pod(pod["metadata"]["labels"]["job-name"].as_str().unwrap());
+        }
     }
 }
 

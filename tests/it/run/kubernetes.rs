@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::api_server::{ApiServer, Loss};
+use super::api_server::{ApiServer, Loss, LossKind};
 use super::world::{Portal, gguf, text};
 use super::{reason, stage};
 
@@ -36,9 +36,10 @@ async fn transferring(server: &ApiServer) -> (Portal, String) {
 
 #[tokio::test]
 async fn a_copy_goes_on_in_another_pod_where_its_pod_was_lost() {
-    let evicted = Loss { after: 4 * MIB, is_deleted: false };
-    let deleted = Loss { after: 3 * MIB, is_deleted: true };
-    let server = ApiServer::start(&[evicted, deleted]).await;
+    let evicted = Loss { after: 4 * MIB, how: LossKind::Evicted };
+    let deleted = Loss { after: 3 * MIB, how: LossKind::Deleted };
+    let drained = Loss { after: 2 * MIB, how: LossKind::Drained };
+    let server = ApiServer::start(&[evicted, deleted, drained]).await;
     let (portal, run) = transferring(&server).await;
     let begun = Instant::now();
     let found = loop {
@@ -51,7 +52,7 @@ async fn a_copy_goes_on_in_another_pod_where_its_pod_was_lost() {
     };
     assert_eq!(stage(&found, "transfer_model_to_cluster"), "succeeded", "{found:#}");
     let mib = MIB as u64;
-    assert_eq!(server.offsets().await, [0, 4 * mib, 7 * mib, 7 * mib + PART], "what had arrived is not sent again");
+    assert_eq!(server.offsets().await, [0, 4 * mib, 7 * mib, 9 * mib, 9 * mib + PART], "what had arrived is not sent again");
     let spec = &server.owners().await[0]["spec"];
     let left = (spec["activeDeadlineSeconds"].as_i64().unwrap(), spec["ttlSecondsAfterFinished"].as_i64());
     assert!(left.0 <= 1_800 && left.1 == Some(300), "without a portal, it is gone after 35 minutes: {left:?}");
@@ -62,7 +63,7 @@ async fn a_copy_goes_on_in_another_pod_where_its_pod_was_lost() {
 
 #[tokio::test]
 async fn a_copy_whose_pods_are_lost_again_and_again_ends_the_run() {
-    let server = ApiServer::start(&[Loss { after: 1_000, is_deleted: false }; 9]).await;
+    let server = ApiServer::start(&[Loss { after: 1_000, how: LossKind::Evicted }; 9]).await;
     let (portal, run) = transferring(&server).await;
     let ended = portal.end(&run).await;
     assert_eq!((&ended["status"], stage(&ended, "transfer_model_to_cluster")), (&json!("failed"), "failed"), "{ended:#}");
