@@ -20,6 +20,8 @@ use crate::reasons::{self, PodFailure, PodState, PodStep};
 
 /// Lines of a log that say why something ended.
 const LOG_LINES: i64 = 20;
+/// The label that the Job controller of every version gives a Job's pods: its name.
+const JOB_LABEL: &str = "job-name";
 /// Bytes of them at most.
 const LOG_BYTES: i64 = 16_384;
 
@@ -38,13 +40,6 @@ pub struct OwnerState {
     pub deleting: bool,
     /// Whether a person asked for the run's end.
     pub cancelled: bool,
-}
-
-impl OwnerState {
-    /// Whether what is made now lasts with it: it has not ended, and is not being removed.
-    pub fn lasts(&self) -> bool {
-        self.ended.is_none() && !self.deleting
-    }
 }
 
 /// How an owner ended.
@@ -69,8 +64,8 @@ pub struct RunState {
     pub workers: BTreeMap<String, PodState>,
     /// The pod that asks a cloud model once.
     pub verify: Option<PodState>,
-    /// Pods that bring files, by their names.
-    pub files: BTreeMap<String, PodState>,
+    /// Pods that bring files, by the names of their Jobs: of one whose pod was lost, several.
+    pub files: BTreeMap<String, Vec<PodState>>,
     /// Which state of the cluster the pods are of.
     pub version: Option<String>,
 }
@@ -145,7 +140,7 @@ impl Connection {
             let component = pod.metadata.labels.as_ref().and_then(|labels| labels.get(objects::COMPONENT_LABEL));
             match component.map(String::as_str) {
                 Some("engine") => _ = state.engines.insert(read.name.clone(), read),
-                Some("files") => _ = state.files.insert(read.name.clone(), read),
+                Some("files") => state.files.entry(job_of(pod)).or_default().push(read),
                 Some("worker") => _ = state.workers.insert(read.name.clone(), read),
                 Some("load") => state.load = Some(read),
                 Some("verify") => state.verify = Some(read),
@@ -153,9 +148,19 @@ impl Connection {
             }
         }
         if state.load.is_none() && !owner.paused {
-            owner.problem = reasons::job_problem(&self.events(run, "Job", &run.owner()).await?);
+            owner.problem = self.job_problem(run, &run.owner()).await?;
         }
         Ok(Some(RunState { owner, ..state }))
+    }
+
+    /// Why a Job of the run's can't make its pod, in the cluster's words.
+    async fn job_problem(&self, run: &RunName, job: &str) -> Result<Option<String>, ApiError> {
+        Ok(reasons::job_problem(&self.events(run, "Job", job).await?))
+    }
+
+    /// Why a Job of the run's can't make its pod, as the API server has refused it; absent where it could, or the cluster does not say.
+    pub async fn job_refusal(&self, run: &RunName, job: &str) -> Result<Option<ApiError>, ApiError> {
+        Ok(self.job_problem(run, job).await?.map(|problem| ApiError::of_status(403, &problem)))
     }
 
     /// Why a pod ended that is gone now, and was there in an earlier state of the cluster (`since`); absent where the cluster does not
@@ -232,6 +237,19 @@ impl Connection {
         gone_is_well(api.patch(&run.owner(), &PatchParams::default(), &Patch::Merge(one)).await.map(|_| ()))
     }
 
+    /// Puts the deadline of an owner off, which counts from when that was started. One that is not there has none.
+    pub async fn postpone(&self, run: &RunName, deadline_unix_s: i64) -> Result<(), ApiError> {
+        let api = Api::<Job>::namespaced(self.client(), &run.namespace);
+        let Some(job) = api.get_opt(&run.owner()).await? else { return Ok(()) };
+        let started = job.status.and_then(|status| status.start_time).or(job.metadata.creation_timestamp);
+        let Some(started) = started else { return Ok(()) };
+        let change = serde_json::json!({
+            "metadata": {"annotations": {DEADLINE_ANNOTATION: deadline_unix_s.to_string()}},
+            "spec": {"activeDeadlineSeconds": (deadline_unix_s - started.0.as_second()).max(1)},
+        });
+        gone_is_well(api.patch(&run.owner(), &PatchParams::default(), &Patch::Merge(change)).await.map(|_| ()))
+    }
+
     /// Notes on the owner that a person asked for the run's end, so that whichever portal goes on with it knows.
     pub async fn mark_cancelled(&self, run: &RunName) -> Result<(), ApiError> {
         let note = serde_json::json!({"metadata": {"annotations": {CANCELLED_ANNOTATION: "true"}}});
@@ -278,6 +296,11 @@ impl Connection {
         let found = self.list::<Job>(&Job::url_path(&(), Some(namespace)), &ours, MAX_WHOLE).await?;
         Ok(found.items.iter().filter_map(found_owner).collect())
     }
+}
+
+/// The name of the Job that made a pod.
+fn job_of(pod: &Pod) -> String {
+    pod.metadata.labels.as_ref().and_then(|labels| labels.get(JOB_LABEL)).cloned().unwrap_or_default()
 }
 
 fn failure_of(pod: &Pod) -> Option<PodFailure> {
@@ -372,16 +395,6 @@ mod tests {
         assert!(owner(json!({"parallelism": 0, "template": {}})).paused);
         assert!(owner(json!({"parallelism": 1, "suspend": true, "template": {}})).paused, "made by an earlier version");
         assert!(!owner(json!({"parallelism": 1, "suspend": false, "template": {}})).paused);
-    }
-
-    #[test]
-    fn nothing_is_made_below_an_owner_that_has_ended_or_is_being_removed() {
-        let failed = json!({"conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]});
-        assert!(owner_state(&job(&json!({}))).unwrap().lasts());
-        assert!(!owner_state(&job(&failed)).unwrap().lasts());
-        let mut removed = job(&json!({}));
-        removed.metadata.deletion_timestamp = serde_json::from_value(json!("2026-11-28T12:00:00Z")).unwrap();
-        assert!(!owner_state(&removed).unwrap().lasts());
     }
 
     #[test]

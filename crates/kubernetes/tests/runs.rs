@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use dyno_kubernetes::objects::{self, EnginePod, Lifetime, LoadPod, Mount, Probes, RunName, VolumeSource, keys};
+use dyno_kubernetes::objects::{self, EnginePod, FilesJob, Lifetime, LoadPod, Mount, Probes, RunName, VolumeSource, keys};
 use dyno_kubernetes::{ApiError, Connection, OwnerEnd, PodStep, RunState, check};
 use k8s_openapi::api::core::v1::ResourceQuota;
 
@@ -54,6 +54,17 @@ fn engine(index: usize) -> EnginePod {
         probes: Probes { startup: "/health".into(), readiness: "/v1/models".into(), liveness: None, startup_limit_s: 60 },
         active_s: 600,
     }
+}
+
+fn files() -> FilesJob {
+    let LoadPod { image, pull_secrets, node, .. } = load();
+    let mount = Mount { source: VolumeSource::HostPathOrNew("/srv".to_owned()), path: "/cache".to_owned(), read_only: false };
+    FilesJob { index: 0, image, pull_secrets, node, mounts: vec![mount], hub_endpoint: None, active_s: 600 }
+}
+
+fn now_unix_s() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
 }
 
 /// The state once it is as expected.
@@ -134,8 +145,44 @@ async fn the_cluster_ends_and_removes_a_run_whose_load_never_began() {
     assert!(is_gone(&cluster, &run).await, "{:?} is left, or its Secret", cluster.left(&run).await);
 }
 
+/// As of a transfer that a portal follows, and follows no more.
 #[tokio::test]
-async fn a_quota_is_named_for_engines_and_for_the_load() {
+async fn a_deadline_is_put_off_and_holds_again() {
+    let Some(cluster) = admin().await else { return };
+    let run = run("postponed");
+    cluster.ensure_namespace(&run.namespace).await.unwrap();
+    let short = Lifetime { active_s: 5, deadline_unix_s: now_unix_s() + 5, kept_s: 3 };
+    cluster.apply(&objects::owner(&run, short, &load())).await.unwrap();
+    cluster.postpone(&run, now_unix_s() + 600).await.unwrap();
+    // Until well after the first deadline.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(cluster.owner(&run).await.unwrap().unwrap().ended, None);
+    cluster.postpone(&run, now_unix_s()).await.unwrap();
+    let state = once(&cluster, &run, |state| state.owner.ended.is_some()).await;
+    assert_eq!(state.owner.ended, Some(OwnerEnd::Deadline));
+    assert!(is_gone(&cluster, &run).await);
+    cluster.postpone(&run, now_unix_s() + 600).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_job_for_files_replaces_its_pod_and_ends_with_the_owner() {
+    let Some(cluster) = admin().await else { return };
+    let run = run("files");
+    cluster.ensure_namespace(&run.namespace).await.unwrap();
+    cluster.apply(&objects::owner(&run, lifetime(), &load())).await.unwrap();
+    let owner = cluster.owner(&run).await.unwrap().unwrap();
+    cluster.apply(&objects::files_job(&run, &owner.reference, &files())).await.unwrap();
+    let pods = |state: &RunState| state.files.get(&run.files(0)).cloned().unwrap_or_default();
+    let state = once(&cluster, &run, |state| pods(state).len() == 1).await;
+    let first = pods(&state)[0].name.clone();
+    cluster.delete_pod(&run, &first).await.unwrap();
+    once(&cluster, &run, |state| pods(state).iter().any(|pod| pod.name != first)).await;
+    cluster.delete_owner(&run).await.unwrap();
+    assert!(is_gone(&cluster, &run).await, "{:?}", cluster.left(&run).await);
+}
+
+#[tokio::test]
+async fn a_quota_is_named_for_engines_for_the_load_and_for_files() {
     let Some(cluster) = admin().await else { return };
     let run = run("quota");
     cluster.ensure_namespace(&run.namespace).await.unwrap();
@@ -163,6 +210,16 @@ async fn a_quota_is_named_for_engines_and_for_the_load() {
     assert!(matches!(&refused, ApiError::Quota(said) if said.contains("exceeded quota: none")), "{refused}");
     let state = once(&cluster, &run, |state| state.owner.problem.is_some()).await;
     assert!(state.owner.problem.unwrap().contains("exceeded quota"), "the Job says it, too");
+    cluster.apply(&objects::files_job(&run, &owner.reference, &files())).await.unwrap();
+    let mut refused = None;
+    for _ in 0..100 {
+        refused = cluster.job_refusal(&run, &run.files(0)).await.unwrap();
+        if refused.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(matches!(refused, Some(ApiError::Quota(_))), "{refused:?}");
     cluster.delete_owner(&run).await.unwrap();
     assert!(is_gone(&cluster, &run).await);
 }

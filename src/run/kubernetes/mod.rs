@@ -4,6 +4,7 @@
 
 mod document;
 mod error;
+mod files_pods;
 mod launch;
 mod layout;
 mod load_pods;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dyno_kubernetes::objects::{Lifetime, LoadPod, RunName};
 use dyno_kubernetes::{ApiError, Connection};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::layout::Images;
@@ -13,8 +13,14 @@ use crate::run::plan::SECRET_ENV;
 
 /// How long what is left of a run stays on the cluster where no portal removes it, seconds.
 const KEPT_S: i32 = 3_600;
-/// A run that was begun and not handed over ends after this, seconds.
+/// A transfer ends after this, seconds.
 pub(super) const TRANSFER_LIMIT_S: i64 = 24 * 3_600;
+/// The owner of a transfer ends so long after the last portal that followed it put that off, seconds.
+const UNFOLLOWED_S: i64 = 30 * 60;
+/// How long what such a one owns stays then: nothing was measured.
+const UNFOLLOWED_KEPT_S: i32 = 300;
+/// Between putting it off and doing so again.
+const POSTPONED_EACH: Duration = Duration::from_mins(5);
 const LIMITS: RemovalLimits =
     RemovalLimits { until_killed: Duration::from_secs(90), most: Duration::from_mins(3), pause: Duration::from_millis(300) };
 
@@ -43,6 +49,42 @@ pub(in crate::run) enum RemovalError {
 pub(super) fn lifetime(deadline: Timestamp) -> Lifetime {
     let deadline_unix_s = deadline.as_second();
     Lifetime { active_s: deadline_unix_s - Timestamp::now().as_second(), deadline_unix_s, kept_s: KEPT_S }
+}
+
+/// How long an owner lives whose model is being transferred, where nobody puts its end off.
+pub(super) fn transfer_lifetime(now: Timestamp) -> Lifetime {
+    Lifetime { kept_s: UNFOLLOWED_KEPT_S, ..lifetime(unfollowed_deadline(now)) }
+}
+
+fn unfollowed_deadline(now: Timestamp) -> Timestamp {
+    now.saturating_add(SignedDuration::from_secs(UNFOLLOWED_S)).unwrap_or(Timestamp::MAX)
+}
+
+/// Puts the deadline of a transfer off again and again while it goes on.
+pub(super) async fn while_followed<T, F: Future<Output = ()>>(
+    transfer: impl Future<Output = T>,
+    postpone: impl Fn(Timestamp) -> F,
+) -> T {
+    followed(transfer, postpone, POSTPONED_EACH).await
+}
+
+async fn followed<T, F: Future<Output = ()>>(
+    transfer: impl Future<Output = T>,
+    postpone: impl Fn(Timestamp) -> F,
+    each: Duration,
+) -> T {
+    let mut transfer = std::pin::pin!(transfer);
+    loop {
+        // What is asked of the cluster meanwhile goes on while the deadline is put off.
+        let postponed = async {
+            sleep(each).await;
+            postpone(unfollowed_deadline(Timestamp::now())).await;
+        };
+        tokio::select! {
+            done = &mut transfer => return done,
+            () = postponed => {}
+        }
+    }
 }
 
 /// The load pod of a run whose plan is not known yet: only its owner is needed.
@@ -124,6 +166,7 @@ async fn removed(cluster: &impl Removal, limits: &RemovalLimits) -> Result<(), R
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
@@ -178,6 +221,28 @@ mod tests {
             let is_gone = is_killed || self.begun.elapsed() >= self.pod_ends_after;
             Ok(if is_gone { Vec::new() } else { vec!["Pod p".to_owned()] })
         }
+    }
+
+    /// Whether or not the cluster could be asked each time.
+    #[tokio::test]
+    async fn the_end_of_a_transfer_is_put_off_as_long_as_it_goes_on() {
+        let deadlines = Mutex::new(Vec::new());
+        let (third, until) = tokio::sync::oneshot::channel();
+        let third = Mutex::new(Some(third));
+        let postpone = |deadline: Timestamp| {
+            deadlines.lock().unwrap().push(deadline);
+            let is_third = deadlines.lock().unwrap().len() == 3;
+            if let Some(third) = third.lock().unwrap().take_if(|_| is_third) {
+                third.send(7).unwrap();
+            }
+            std::future::ready(())
+        };
+        let begun = Timestamp::now();
+        assert_eq!(followed(until, postpone, Duration::from_millis(3)).await, Ok(7));
+        let deadlines = deadlines.into_inner().unwrap();
+        assert!(deadlines.is_sorted() && deadlines[0] >= unfollowed_deadline(begun), "{deadlines:?}");
+        let lifetime = transfer_lifetime(begun);
+        assert!(lifetime.active_s + i64::from(lifetime.kept_s) <= 35 * 60, "{lifetime:?}");
     }
 
     #[tokio::test]

@@ -3,23 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use dyno_kubernetes::objects::{self, FilesPod as PodObject, Mount, RunName, SENT_FILES, VolumeSource, keys};
-use dyno_kubernetes::{Connection, OwnerState, PodFailure, PodStep};
+use dyno_kubernetes::objects::{self, FilesJob, Mount, SENT_FILES, VolumeSource, keys};
 use dyno_pod::Token;
-use dyno_pod::client::FilesPodClient;
 use dyno_pod::protocol::{FetchRequest, FetchStatus, FileKind, FoundFile};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::KubernetesExecutor;
 use super::error::KubernetesError;
+use super::files_pods::{Client, FilesPods, PAUSE};
 use super::model_folder::model_folder;
-use super::owner::{TRANSFER_LIMIT_S, lifetime, provisional_load, remove_owner};
-use super::patience::while_unanswered;
-use super::transport::{self, PodProxy};
-use super::{KubernetesExecutor, steps};
+use super::owner::{TRANSFER_LIMIT_S, provisional_load, remove_owner, transfer_lifetime, while_followed};
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::inventory::{FileLocation, Model, ModelFacts, ModelFormat, ModelSource};
 use crate::domain::kubernetes::ModelCache;
@@ -33,17 +29,27 @@ use dyno_measure::words;
 const ON_NODE: &str = "/model";
 /// Where pods see the cache.
 const CACHE: &str = "/cache";
-/// A download whose pod was lost is gone on with in another, so often.
-const MOST_RESTARTS: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// Pods that look after files, one a node.
-struct FilesPods {
-    nodes: Vec<(String, FilesPodClient<PodProxy>)>,
-}
 
 impl KubernetesExecutor {
+    /// The run's owner ends by itself soon after nobody follows the transfer any more.
     pub(super) async fn place(
+        &self,
+        run: Uuid,
+        spec: &BenchmarkSpec,
+        progress: &watch::Sender<String>,
+    ) -> Result<Placement, KubernetesError> {
+        let postpone = |deadline: Timestamp| async move {
+            let postponed = async {
+                Ok::<_, KubernetesError>(self.connection().await?.postpone(&self.name(run), deadline.as_second()).await?)
+            };
+            if let Err(error) = postponed.await {
+                tracing::warn!(run.id = %run, %error, "the deadline of a transfer could not be put off");
+            }
+        };
+        while_followed(Box::pin(self.placed(run, spec, progress)), postpone).await
+    }
+
+    async fn placed(
         &self,
         run: Uuid,
         spec: &BenchmarkSpec,
@@ -80,10 +86,11 @@ impl KubernetesExecutor {
         let in_pod = Path::new(ON_NODE).join(below);
         let source = VolumeSource::HostPath(folder.display().to_string());
         let mount = Mount { source, path: ON_NODE.to_owned(), read_only: true };
-        let pods = self.start_pods(run, &nodes_of(spec), &[mount], progress).await?;
-        let mut found: Option<FoundFile> = None;
-        for (node, client) in &pods.nodes {
-            let facts = client.check(&in_pod.display().to_string(), false).await?;
+        let nodes = nodes_of(spec);
+        let mut pods = self.start_pods(run, &nodes, &[mount], progress).await?;
+        let (in_pod_text, mut found) = (in_pod.to_str().unwrap_or_default(), None::<FoundFile>);
+        for (index, node) in nodes.iter().enumerate() {
+            let facts = pods.work(index, |client| async move { Ok(client.check(in_pod_text, false).await?) }).await?;
             let facts = facts.ok_or_else(|| KubernetesError::NotOnNode { path: path.to_owned(), node: node.clone() })?;
             if found.as_ref().is_some_and(|first| (first.kind, first.size) != (facts.kind, facts.size)) {
                 return Err(KubernetesError::DiffersOnNode { path: path.to_owned(), node: node.clone() });
@@ -131,16 +138,17 @@ impl KubernetesExecutor {
             return Err(KubernetesError::Changed);
         }
         let folder = format!("portal/{}", digest_of(&files));
-        let pods = self.start_pods(run, &nodes, &[mount], progress).await?;
-        for (node, client) in &pods.nodes {
+        let mut pods = self.start_pods(run, &nodes, &[mount], progress).await?;
+        for (index, node) in nodes.iter().enumerate() {
             for file in &files {
-                let name = format!("{folder}/{}", file.name);
-                let size = words::bytes(file.size);
-                let report = |status: dyno_pod::protocol::UploadStatus| {
+                let name = &format!("{folder}/{}", file.name);
+                let size = &words::bytes(file.size);
+                let report = move |status: dyno_pod::protocol::UploadStatus| {
                     let done = words::bytes(status.offset.max(status.hashed));
                     progress.send_replace(format!("Node {node}, {}: {done} of {size}", file.name));
                 };
-                client.upload(&name, &file.path, &file.sha256, report).await?;
+                let upload = |client: Client| async move { Ok(client.upload(name, &file.path, &file.sha256, report).await?) };
+                pods.work(index, upload).await?;
             }
         }
         self.stop_pods(run, pods).await?;
@@ -164,39 +172,11 @@ impl KubernetesExecutor {
         progress: &watch::Sender<String>,
     ) -> Result<PlacedModel, KubernetesError> {
         let (mount, volume, nodes) = self.cache(spec)?;
-        let mounts = [mount];
-        let mut pods = self.start_pods(run, &nodes, &mounts, progress).await?;
-        let (mut restarts, mut placed) = (0, None);
+        let mut pods = self.start_pods(run, &nodes, &[mount], progress).await?;
+        let mut placed = None;
         for (index, node) in nodes.iter().enumerate() {
-            let path = loop {
-                let (_, client) = &pods.nodes[index];
-                match client.fetch(&request).await {
-                    Ok(FetchStatus::Running(at)) if at.file.is_empty() => {
-                        progress.send_replace(format!("Node {node}: the hub is asked for its files."));
-                    }
-                    Ok(FetchStatus::Running(at)) => {
-                        let (done, total) = (words::bytes(at.bytes_done), words::bytes(at.bytes_total));
-                        progress.send_replace(format!("Node {node}, {}: {done} of {total}", at.file));
-                    }
-                    Ok(FetchStatus::Done { path }) => break path,
-                    Ok(FetchStatus::Failed { message }) => return Err(KubernetesError::Fetch(message)),
-                    Err(error) if error.is_transient() => {
-                        if let Some(why) = self.lost_pod(run, index).await? {
-                            if restarts == MOST_RESTARTS {
-                                return Err(KubernetesError::FilesPod { node: node.clone(), why: why.to_string() });
-                            }
-                            restarts += 1;
-                            progress
-                                .send_replace(format!("Node {node}: the pod that fetches was lost, another one goes on. {why}"));
-                            pods = self.start_pods(run, &nodes, &mounts, progress).await?;
-                        }
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-                tokio::time::sleep(PAUSE).await;
-            };
-            let facts = pods.nodes[index].1.check(&path.display().to_string(), false).await?;
-            placed = Some((path, facts));
+            let request = &request;
+            placed = Some(pods.work(index, |client| fetched_in(client, request, node, progress)).await?);
         }
         self.stop_pods(run, pods).await?;
         let (path, found) = placed.ok_or(KubernetesError::NoNode)?;
@@ -212,26 +192,6 @@ impl KubernetesExecutor {
             volumes: vec![volume],
             tokenizer: None,
         })
-    }
-
-    /// Why a pod for files is gone; what is left of it is removed. Absent of one that is there.
-    async fn lost_pod(&self, run: Uuid, index: usize) -> Result<Option<PodFailure>, KubernetesError> {
-        let (connection, name) = (self.connection().await?, self.name(run));
-        let pod = name.files(index);
-        let mut lost = None;
-        loop {
-            let look = || async { Ok(connection.run_state(&name).await?) };
-            let state = while_unanswered(look).await?.ok_or(KubernetesError::NotMade)?;
-            match state.files.get(&pod).map(|pod| &pod.step) {
-                None => return Ok(lost.or(Some(PodFailure::Deleted))),
-                Some(PodStep::Failed(failure)) => {
-                    lost = Some(failure.clone());
-                    connection.delete_pod(&name, &pod).await?;
-                }
-                Some(_) => return Ok(None),
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
     }
 
     /// The cache as transfer pods and engines see it, and the nodes that files are brought to: of a claim, one.
@@ -252,33 +212,24 @@ impl KubernetesExecutor {
 
     /// Starts a pod on each node that sees the mounts, and waits until it answers. They end with the run's owner, which
     /// has no load pod yet.
-    async fn start_pods(
+    async fn start_pods<'a>(
         &self,
         run: Uuid,
-        nodes: &[String],
+        nodes: &'a [String],
         mounts: &[Mount],
-        progress: &watch::Sender<String>,
-    ) -> Result<FilesPods, KubernetesError> {
+        progress: &'a watch::Sender<String>,
+    ) -> Result<FilesPods<'a>, KubernetesError> {
         let connection = self.connection().await?;
         let name = self.name(run);
         let images = self.images()?;
         let first = nodes.first().ok_or(KubernetesError::NoNode)?;
         connection.ensure_namespace(&name.namespace).await?;
-        // A portal that stopped meanwhile may have begun with it.
-        let begun = connection.owner(&name).await?;
-        let is_there = begun.is_some();
-        let owner = if let Some(owner) = begun.filter(OwnerState::lasts) {
-            owner
-        } else {
-            // It can't be made anew while it is there, and would go with it.
-            if is_there {
-                remove_owner(&connection, &name).await?;
-            }
-            let lifetime = lifetime(Timestamp::now() + SignedDuration::from_secs(TRANSFER_LIMIT_S));
-            connection.apply(&objects::owner(&name, lifetime, &provisional_load(images, first))).await?;
-            connection.owner(&name).await?.ok_or(KubernetesError::NotMade)?
-        };
-        let owner = owner.reference;
+        // Of a portal that stopped meanwhile, perhaps with other settings: what it had brought is on the volume, and gone on with.
+        if connection.owner(&name).await?.is_some() {
+            remove_owner(&connection, &name).await?;
+        }
+        connection.apply(&objects::owner(&name, transfer_lifetime(Timestamp::now()), &provisional_load(images, first))).await?;
+        let owner = connection.owner(&name).await?.ok_or(KubernetesError::NotMade)?.reference;
         let token = self.run_token(&connection, &name).await?;
         let mut data: BTreeMap<&'static str, Vec<u8>> = [(keys::TOKEN, token.clone())].into();
         if let Some(hub_token) = &self.app.config.hub.token {
@@ -286,7 +237,7 @@ impl KubernetesExecutor {
         }
         connection.apply(&objects::secret(&name, &owner, data)).await?;
         for (index, node) in nodes.iter().enumerate() {
-            let pod = PodObject {
+            let job = FilesJob {
                 index,
                 image: images.own.to_owned(),
                 pull_secrets: images.pull_secrets.to_vec(),
@@ -295,49 +246,46 @@ impl KubernetesExecutor {
                 hub_endpoint: self.app.config.hub.endpoint.clone(),
                 active_s: TRANSFER_LIMIT_S,
             };
-            connection.apply(&objects::files_pod(&name, &owner, &pod)).await?;
+            connection.apply(&objects::files_job(&name, &owner, &job)).await?;
         }
         let token = Token::new(String::from_utf8_lossy(&token).into_owned())?;
-        let mut clients = Vec::new();
-        for (index, node) in nodes.iter().enumerate() {
-            let pod = name.files(index);
-            answers(&connection, &name, &pod, node, progress).await?;
-            clients.push((node.clone(), transport::files_pod(&connection, &name, &pod, token.clone())));
-        }
-        Ok(FilesPods { nodes: clients })
+        FilesPods::ready(connection, name, token, nodes, progress).await
     }
 
     /// Ends the pods, and removes what was made for them.
-    async fn stop_pods(&self, run: Uuid, pods: FilesPods) -> Result<(), KubernetesError> {
-        for (node, client) in &pods.nodes {
-            if let Err(error) = client.done().await {
-                tracing::debug!(run.id = %run, %node, %error, "a pod for files is ended without a word");
-            }
-        }
+    async fn stop_pods(&self, run: Uuid, pods: FilesPods<'_>) -> Result<(), KubernetesError> {
+        pods.done().await;
         Ok(remove_owner(&self.connection().await?, &self.name(run)).await?)
     }
 }
 
-/// Waits until a pod is ready.
-async fn answers(
-    connection: &Connection,
-    run: &RunName,
-    pod: &str,
+/// Has a node's pod fetch the hub's files; answers where they are, and what.
+async fn fetched_in(
+    client: Client,
+    request: &FetchRequest,
     node: &str,
     progress: &watch::Sender<String>,
-) -> Result<(), KubernetesError> {
+) -> Result<(PathBuf, Option<FoundFile>), KubernetesError> {
     loop {
-        let look = || async { Ok(connection.run_state(run).await?) };
-        let state = while_unanswered(look).await?.ok_or(KubernetesError::NotMade)?;
-        match state.files.get(pod).map(|pod| (&pod.step, steps::words_of(pod))) {
-            Some((PodStep::Ready, _)) => return Ok(()),
-            Some((PodStep::Failed(failure), _)) => {
-                return Err(KubernetesError::FilesPod { node: node.to_owned(), why: failure.to_string() });
+        let asked = client.fetch(request).await;
+        match asked {
+            Ok(FetchStatus::Running(at)) if at.file.is_empty() => {
+                progress.send_replace(format!("Node {node}: the hub is asked for its files."));
             }
-            Some((_, Some(words))) => _ = progress.send_replace(format!("Node {node}: the pod that looks after files {words}")),
-            _ => {}
+            Ok(FetchStatus::Running(at)) => {
+                let (done, total) = (words::bytes(at.bytes_done), words::bytes(at.bytes_total));
+                progress.send_replace(format!("Node {node}, {}: {done} of {total}", at.file));
+            }
+            Ok(FetchStatus::Done { path }) => match client.check(&path.display().to_string(), false).await {
+                Err(error) if error.is_transient() => {}
+                found => return Ok((path, found?)),
+            },
+            Ok(FetchStatus::Failed { message }) => return Err(KubernetesError::Fetch(message)),
+            // Whether it was lost, its cluster is asked meanwhile.
+            Err(error) if error.is_transient() => {}
+            Err(error) => return Err(error.into()),
         }
-        tokio::time::sleep(PAUSE / 2).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

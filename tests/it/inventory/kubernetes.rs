@@ -68,6 +68,21 @@ pub(super) fn kubeconfig(server: &str) -> String {
 }
 
 impl House {
+    /// A workflow's steps from the first on; answers the last one's answer.
+    pub(super) async fn workflow(&self, token: &str, steps: &[Value]) -> Value {
+        let mut answer = Value::Null;
+        for step in steps {
+            let mut body = step.clone();
+            if let Some(id) = answer.get("workflow_id") {
+                body["workflow_id"] = id.clone();
+            }
+            let (status, next) = self.send(token, Method::POST, "benchmarks/run-workflow", Some(body)).await;
+            assert_eq!(status, 200, "{step}: {next}");
+            answer = next;
+        }
+        answer
+    }
+
     /// A portal with one Kubernetes cluster of so many nodes, and the cluster's id.
     pub(super) async fn with_cluster(nodes: usize) -> (Self, String) {
         let house = Self::open().await;
@@ -297,6 +312,54 @@ async fn members_see_clusters_and_change_none() {
     assert_eq!(house.send(MEMBER, Method::GET, &format!("clusters/{id}/node-metrics"), None).await.0, 200);
 }
 
+/// The first three steps of a workflow, up to its cluster.
+pub(super) fn steps_to_cluster(cluster: &str) -> Vec<Value> {
+    let details = json!({
+        "workflow_total_steps": 8, "step_number": 1, "name": "on nodes", "tags": [], "description": "", "concurrent_requests": 1,
+        "eval_with": "configuration",
+    });
+    vec![
+        details,
+        json!({"step_number": 2, "max_input_tokens": 8, "max_output_tokens": 8, "num_requests": 1}),
+        json!({"step_number": 3, "cluster_id": cluster}),
+    ]
+}
+
+/// Without an own image no pod is made, so that the run ends there where the path is one that pods may see.
+#[tokio::test]
+async fn a_members_model_on_a_node_lies_below_a_folder_that_an_administrator_named() {
+    let (house, cluster) = House::with_cluster(1).await;
+    let house = house.with_member().await;
+    assert_eq!(house.patch(&format!("clusters/{cluster}"), json!({"model_roots": ["/models"]})).await.0, 200);
+    let (outside, no_image) =
+        ("/srv/m is not below a folder that an administrator named", "The portal does not know its own image");
+    let cases = [(MEMBER, "/srv/m", outside), (MEMBER, "/models/m", no_image), (ADMIN, "/srv/m", no_image)];
+    for (number, (token, path, expected)) in cases.into_iter().enumerate() {
+        let model = json!({"name": format!("m{number}"), "source": "file", "path": path, "location": "node"});
+        let (status, model) = house.send(token, Method::POST, "models", Some(model)).await;
+        assert_eq!(status, 201, "{model}");
+        let mut steps = steps_to_cluster(&cluster);
+        steps.extend([
+            json!({"step_number": 4, "nodes": [{"hostname": "gpu-000"}]}),
+            json!({"step_number": 5, "model_id": model["id"], "engine": "vllm", "engine_image": "engine:1"}),
+            json!({"step_number": 7, "user_confirmation": true}),
+            json!({"step_number": 8, "run_as_simulation": false, "trigger_workflow": true}),
+        ]);
+        let run = format!("runs/{}", house.workflow(token, &steps).await["run_id"].as_str().unwrap());
+        let begun = std::time::Instant::now();
+        let ended = loop {
+            let run = house.send(token, Method::GET, &run, None).await.1;
+            if run["ended_at"].is_string() {
+                break run;
+            }
+            assert!(begun.elapsed() < std::time::Duration::from_secs(90), "{run:#}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        };
+        let reason = ended["reason"].as_str().unwrap_or_default();
+        assert!(ended["status"] == "failed" && reason.contains(expected), "{path}: {ended:#}");
+    }
+}
+
 #[tokio::test]
 async fn a_real_cluster_is_added_tested_and_read() {
     let Ok(folder) = std::env::var("DYNO_TEST_CLUSTER") else {
@@ -325,13 +388,15 @@ async fn a_real_cluster_is_added_tested_and_read() {
     assert_eq!(house.get(&format!("{nobody}/node-metrics")).await.0, 503);
 }
 
-/// What gives an owner its load pod changes nothing else of it: its deadline counts from when it was made.
+/// What gives an owner its load pod changes nothing else of it: its deadline counts from when it was made, and is put off by a request of
+/// its own.
 #[tokio::test]
-async fn an_owner_is_given_its_pod_and_keeps_its_deadline() {
+async fn an_owner_is_given_its_pod_and_keeps_its_deadline_until_that_is_put_off() {
     let (sent, mut received) = tokio::sync::mpsc::unbounded_channel();
     let owner = json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "dyno-run-1", "namespace": "dyno", "uid": "u"},
         "spec": {"parallelism": 0, "activeDeadlineSeconds": 600, "template": {}},
+        "status": {"startTime": "2027-01-15T08:00:00Z"},
     });
     let job = owner.clone();
     let change = async move |headers: axum::http::HeaderMap, Json(change): Json<Value>| {
@@ -350,4 +415,8 @@ async fn an_owner_is_given_its_pod_and_keeps_its_deadline() {
     connection.resume(&run).await.unwrap();
     let merged = ("application/merge-patch+json".to_owned(), json!({"spec": {"parallelism": 1, "suspend": false}}));
     assert_eq!(received.recv().await.unwrap(), merged);
+    // Half an hour after its start.
+    connection.postpone(&run, 1_800_001_800).await.unwrap();
+    let put_off = json!({"metadata": {"annotations": {"dyno/deadline": "1800001800"}}, "spec": {"activeDeadlineSeconds": 1_800}});
+    assert_eq!(received.recv().await.unwrap(), ("application/merge-patch+json".to_owned(), put_off));
 }

@@ -3,7 +3,7 @@
 use dyno_reference::{EngineOptions, ReferenceEngine, tls::Certificate};
 use reqwest::{Method, StatusCode, header};
 
-use super::kubernetes::{api_server, kubeconfig};
+use super::kubernetes::{api_server, kubeconfig, steps_to_cluster};
 use super::{ADMIN, House, MEMBER, client};
 
 /// A page as it was answered, and where the redirects led.
@@ -191,6 +191,38 @@ async fn a_hundred_nodes_are_searched_and_sorted() {
     page.says("1 of 100 nodes found.").says("gpu-000").keeps_quiet_about("gpu-002");
     let page = house.page(&format!("/clusters/{id}")).await;
     page.says("gpu-099").says("Cordoned").says("Test connection").says("3.2 of 8 requested");
+}
+
+/// Beside those that were ticked before, whether they match or not.
+#[tokio::test]
+async fn all_ready_nodes_that_match_are_selected_at_once() {
+    let (house, cluster) = House::with_cluster(100).await;
+    let draft = house.workflow(ADMIN, &steps_to_cluster(&cluster)).await;
+    let id = draft["workflow_id"].as_str().unwrap();
+    let page = house.page(&format!("/wizard/{id}/nodes")).await;
+    page.says("Select all Ready that match");
+    let fields =
+        [("workflow_id", id), ("nodes[]", "gpu-042"), ("search", "gpu-00"), ("device", ""), ("sort", ""), ("go", "select")];
+    let found = house.form("wizard-nodes", &fields).await;
+    found.says("11 of 100 nodes are listed: those found, and those chosen.");
+    let expected: Vec<String> = [0, 2, 3, 4, 5, 6, 7, 8, 9, 42].map(|number| format!("gpu-{number:03}")).into();
+    let ticked: Vec<String> = ticked(&found.html, "nodes[]").into_iter().map(str::to_owned).collect();
+    assert_eq!(ticked, expected, "gpu-001 is cordoned");
+
+    let fields: Vec<_> =
+        std::iter::once(("workflow_id", id)).chain(ticked.iter().map(|node| ("nodes[]", node.as_str()))).collect();
+    house.form("wizard-nodes", &fields).await;
+    let (_, draft) = house.get(&format!("workflows/{id}")).await;
+    let kept: Vec<_> = draft["workflow_steps"]["nodes"].as_array().unwrap().iter().map(|node| &node["hostname"]).collect();
+    assert_eq!(kept, expected.iter().collect::<Vec<_>>());
+}
+
+/// The values of a name's boxes that are ticked.
+fn ticked<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
+    let inputs = html.split("<input").skip(1).filter_map(|input| input.split('>').next());
+    let of_name =
+        inputs.filter(|input| input.contains(&format!("name=\"{name}\"")) && input.split(' ').any(|word| word == "checked"));
+    of_name.filter_map(|input| input.split("value=\"").nth(1)?.split('"').next()).collect()
 }
 
 /// The form to add a cluster with, each field with its file's name where it is one.

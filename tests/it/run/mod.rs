@@ -1,8 +1,10 @@
 //! Runs from the trigger to the report, on a portal process of their own, with the reference engine; and what becomes of
 //! them when portal, keeper, load or engine are killed.
 
+mod api_server;
 mod calibration;
 mod kills;
+mod kubernetes;
 mod streams;
 mod world;
 

@@ -103,7 +103,7 @@ impl Portal {
     }
 
     /// Starts a run on a node of a cluster.
-    async fn run_on(&self, cluster: &str, node: &str, model: &str, requests: u32, serving: Value, place: Value) -> String {
+    pub async fn run_on(&self, cluster: &str, node: &str, model: &str, requests: u32, serving: Value, place: Value) -> String {
         let mut step_4 = json!({ "nodes": [{ "hostname": node }] });
         step_4.as_object_mut().unwrap().extend(place.as_object().unwrap().clone());
         let details = json!({

@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 pub use load::{LoadPod, SENT_FILES, verify_pod, worker_pod};
 pub(crate) use pods::DEVICE_TAINTS;
-pub use pods::{EnginePod, FilesPod, Mount, Probes, VolumeSource, engine_pod, files_pod};
+pub use pods::{EnginePod, FilesJob, Mount, Probes, VolumeSource, engine_pod, files_job};
 
 /// Who set a field, in server-side apply.
 pub const FIELD_MANAGER: &str = "dyno";
@@ -35,6 +35,8 @@ pub const DEADLINE_ANNOTATION: &str = "dyno/deadline";
 pub const CANCELLED_ANNOTATION: &str = "dyno/cancelled";
 /// The parallelism of an owner that has no load pod yet. Its deadline runs all the same.
 pub const PAUSED: i32 = 0;
+/// Pods that look after files are replaced so often where they are lost.
+pub const FILES_RETRIES: i32 = 3;
 /// Where engines listen in their pods.
 pub const ENGINE_PORT: u16 = 8000;
 /// Where load pods, their workers and transfer pods listen.
@@ -82,6 +84,7 @@ impl RunName {
         format!("{}-verify", self.owner())
     }
 
+    /// A Job whose pod looks after files.
     pub fn files(&self, index: usize) -> String {
         format!("{}-files-{index}", self.owner())
     }

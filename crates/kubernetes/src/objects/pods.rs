@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, HTTPGetAction, HostPathVolumeSource,
-    LocalObjectReference, PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, Probe, ResourceRequirements,
-    SeccompProfile, SecretKeySelector, SecurityContext, TCPSocketAction, Toleration, Volume, VolumeMount,
+    LocalObjectReference, PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+    ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext, TCPSocketAction, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ENGINE_PORT, POD_PORT, RunName, keys};
+use super::{ENGINE_PORT, FILES_RETRIES, POD_PORT, RunName, keys};
 
 /// The label by which pods are pinned to a node.
 const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -87,9 +88,9 @@ pub struct EnginePod {
     pub active_s: i64,
 }
 
-/// A pod that checks and brings files on a node.
+/// A Job whose pod checks and brings files on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FilesPod {
+pub struct FilesJob {
     pub index: usize,
     /// Dyno's own.
     pub image: String,
@@ -185,8 +186,9 @@ fn startup_probe(probes: &Probes) -> Probe {
     }
 }
 
-/// Checks that files are on a node, and takes those that are sent.
-pub fn files_pod(run: &RunName, owner: &OwnerReference, files: &FilesPod) -> Pod {
+/// Checks that files are on a node, takes those that are sent, and fetches. Of a pod that is lost the Job makes another, which goes on with
+/// what is on the volume.
+pub fn files_job(run: &RunName, owner: &OwnerReference, files: &FilesJob) -> Job {
     let (mut volumes, mut mounts) = mounted(&files.mounts);
     let roots = files.mounts.iter().filter(|mount| mount.read_only).map(|mount| mount.path.as_str());
     let settings = [
@@ -206,16 +208,24 @@ pub fn files_pod(run: &RunName, owner: &OwnerReference, files: &FilesPod) -> Pod
     } else {
         own_user()
     };
-    Pod {
+    let pod = PodSpec {
+        containers: vec![container],
+        security_context: Some(security_context),
+        volumes: Some(volumes),
+        ..pinned(&files.node, &files.pull_secrets)
+    };
+    Job {
         metadata: run.metadata(run.files(files.index), "files", Some(owner)),
-        spec: Some(PodSpec {
+        spec: Some(JobSpec {
             active_deadline_seconds: Some(files.active_s.max(1)),
-            containers: vec![container],
-            security_context: Some(security_context),
-            volumes: Some(volumes),
-            ..pinned(&files.node, &files.pull_secrets)
+            backoff_limit: Some(FILES_RETRIES),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta { labels: Some(run.labels("files")), ..ObjectMeta::default() }),
+                spec: Some(pod),
+            },
+            ..JobSpec::default()
         }),
-        ..Pod::default()
+        ..Job::default()
     }
 }
 

@@ -105,15 +105,15 @@ fn arguments_alone_follow_the_images_entry_point() {
 }
 
 #[test]
-fn a_pod_for_files_sees_the_cache_and_the_models() {
+fn a_job_for_files_sees_the_cache_and_the_models_and_replaces_its_pod() {
     let mounts = vec![
         Mount { source: VolumeSource::Claim("models".to_owned()), path: "/cache".to_owned(), read_only: false },
         Mount { source: VolumeSource::HostPathOrNew("/var/cache/dyno".to_owned()), path: "/more".to_owned(), read_only: true },
     ];
     let hub_endpoint = Some("https://hub.example.org".to_owned());
     let LoadPod { image, pull_secrets, .. } = load();
-    let files = FilesPod { index: 0, image, pull_secrets, node: "gpu-1".to_owned(), mounts, hub_endpoint, active_s: 60 };
-    is_as_kept("files.json", &files_pod(&run(), &owner_reference(), &files));
+    let files = FilesJob { index: 0, image, pull_secrets, node: "gpu-1".to_owned(), mounts, hub_endpoint, active_s: 60 };
+    is_as_kept("files.json", &files_job(&run(), &owner_reference(), &files));
 }
 
 #[test]

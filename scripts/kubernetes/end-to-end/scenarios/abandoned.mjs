@@ -103,7 +103,7 @@ export const scenarios = {
     }
   },
 
-  /** With a Secret that holds the hub's token, and a pod that fetches. */
+  /** With a Secret that holds the hub's token, and a Job that fetches. */
   async "a portal lost for good during the transfer"() {
     const folder = join(cluster.folder, "lost-cache");
     const file = readFileSync(join(cluster.models, "smollm2-135m.gguf"));
@@ -120,6 +120,10 @@ export const scenarios = {
         await portal.end("SIGKILL");
         assert.ok(field(`secret/dyno-run-${id}`, ".data.hub-token"), "the token is on the cluster");
         assert.equal(cluster.pods("files").length, 1);
+        const run = `job.batch/dyno-run-${id}`;
+        const left = ["activeDeadlineSeconds", "ttlSecondsAfterFinished"].map((name) => Number(field(run, `.spec.${name}`)));
+        // A portal that follows the transfer puts the deadline off each five minutes, to half an hour from then on.
+        assert.ok(left[0] > 0 && left[0] <= 1860 && left[1] === 300, left.join());
         await endsByItself(id);
       });
     } finally {

@@ -26,6 +26,28 @@ function busyPod(node) {
   };
 }
 
+/** Two copies of the model on one node; `devices`: the limit of each. */
+async function replicatedOnNode1(engine, devices, why) {
+  const { portal } = world;
+  const changes = { hostnames: ["node-1"], concurrency: 4, load: { num_requests: 40, warmup_requests: 4 }, engine };
+  const id = await portal.trigger(reference("replicas", changes));
+  await portal.underLoad(id, RUN_S);
+  const engines = cluster.pods("engine");
+  assert.equal(engines.length, 2, engines.join());
+  for (const pod of engines) {
+    const { spec } = JSON.parse(cluster.kubectl("get", "-n", cluster.namespace, pod, "-o", "json"));
+    assert.equal(spec.nodeName, "node-1");
+    const { limits, requests } = spec.containers[0].resources;
+    assert.deepEqual([limits["nvidia.com/gpu"], requests["nvidia.com/gpu"]], [devices, devices], why);
+  }
+  const run = await portal.ended(id, RUN_S);
+  assert.equal(run.status, "succeeded", run.reason);
+  const report = await portal.call("GET", `/runs/${id}/report`);
+  assert.deepEqual(report.nodes.map((node) => [node.hostname, node.successful_requests]), [["node-1", 40]]);
+  const addresses = report.provenance.engines.map((pod) => pod.base_url);
+  assert.equal(new Set(addresses).size, 2, addresses.join());
+}
+
 export const scenarios = {
   /** Both nodes are under test, so that the load shares one of them: the one that has more to spare. */
   async benchmark() {
@@ -68,23 +90,11 @@ export const scenarios = {
   },
 
   async "two replicas on one node"() {
-    const { portal } = world;
-    const changes = { hostnames: ["node-1"], concurrency: 4, load: { num_requests: 40, warmup_requests: 4 }, engine: { replicas: 2 } };
-    const id = await portal.trigger(reference("replicas", changes));
-    await portal.underLoad(id, RUN_S);
-    const engines = cluster.pods("engine");
-    assert.equal(engines.length, 2, engines.join());
-    for (const engine of engines) {
-      const { spec } = JSON.parse(cluster.kubectl("get", "-n", cluster.namespace, engine, "-o", "json"));
-      assert.equal(spec.nodeName, "node-1");
-      assert.equal(spec.containers[0].resources.limits["nvidia.com/gpu"], "4", "each has half of the node's eight devices");
-    }
-    const run = await portal.ended(id, RUN_S);
-    assert.equal(run.status, "succeeded", run.reason);
-    const report = await portal.call("GET", `/runs/${id}/report`);
-    assert.deepEqual(report.nodes.map((node) => [node.hostname, node.successful_requests]), [["node-1", 40]]);
-    const addresses = report.provenance.engines.map((engine) => engine.base_url);
-    assert.equal(new Set(addresses).size, 2, addresses.join());
+    await replicatedOnNode1({ replicas: 2 }, "4", "each has half of the node's eight devices");
+  },
+
+  async "two replicas of two devices each on one node"() {
+    await replicatedOnNode1({ replicas: 2, tensor_parallel: 2 }, "2", "each has as many devices as it is split over");
   },
 
   /** From the chart, with the rights that the chart gives and no others. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chownSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as cluster from "../cluster.mjs";
@@ -142,6 +142,36 @@ export const scenarios = {
     }
   },
 
+  /** Half-way: the portal stands still meanwhile, so that the rest is not there in a moment. */
+  async "a portal's file whose pod is deleted"() {
+    const folder = join(cluster.folder, "copied-twice");
+    const path = join(cluster.models, "smollm2-135m.gguf");
+    const portal = await LocalPortal.open({ DYNO_MODEL_ROOTS: cluster.models });
+    try {
+      const own = await addCluster("copied twice", { cache: { host_path: folder } }, portal);
+      const { id: model } = await portal.call("POST", "/models", { name: "portal's", source: "file", path, location: "portal" });
+      const id = await portal.trigger(wanted("a lost pod", { cluster: own, model, hostnames: [NODES[0]], load: { num_requests: 8 } }));
+      const part = await someOf(folder, "smollm2-135m.gguf.part");
+      portal.signal("SIGSTOP");
+      assert.ok(existsSync(part), "the copy was over before the portal stood still");
+      const [lost] = cluster.pods("files");
+      cluster.kubectl("delete", "-n", cluster.namespace, lost, "--grace-period=0", "--force");
+      const others = () => cluster.pods("files").filter((pod) => pod !== lost);
+      for (const until = Date.now() + 60_000; others().length === 0 && Date.now() < until; ) await sleep(300);
+      const arrived = statSync(part).size;
+      portal.signal("SIGCONT");
+      assert.ok(arrived > 0, "something had arrived");
+      const run = await portal.ended(id, RUN_S);
+      assert.equal(run.status, "succeeded", run.reason);
+      const hash = (file) => createHash("sha256").update(readFileSync(file)).digest("hex");
+      assert.equal(hash(part.replace(/\.part$/, "")), hash(path));
+    } finally {
+      portal.signal("SIGCONT");
+      await portal.end("SIGTERM");
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+
   /** A folder of each node's own disk, which is made where it is missing. */
   async "a hub model on the nodes' disks"() {
     const folder = join(cluster.folder, "node-cache");
@@ -157,6 +187,17 @@ export const scenarios = {
     }
   },
 };
+
+/** The path of a file below a folder of the portal's copies once it has some content. */
+async function someOf(folder, name) {
+  const copies = join(folder, "portal");
+  for (const until = Date.now() + RUN_S * 1000; Date.now() < until; await sleep(5)) {
+    const paths = existsSync(copies) ? readdirSync(copies).map((digest) => join(copies, digest, name)) : [];
+    const found = paths.find((path) => existsSync(path) && statSync(path).size > 0);
+    if (found) return found;
+  }
+  throw new Error(`no ${name} below ${copies}`);
+}
 
 async function runsAreGone() {
   for (let tries = 0; tries < 60 && cluster.pods("files").length + cluster.pods("engine").length > 0; tries++) await sleep(500);
