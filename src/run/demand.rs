@@ -28,6 +28,13 @@ pub async fn demand(app: &AppState, load: &LoadSpec, sets: &[Dataset]) -> Result
     let is_trace = is_trace(sets);
     let longest = if load.eval_with == EvalWith::Dataset {
         let counting = RowCounting { is_trace, multi_turn: load.is_multi_turn(), max_output: load.max_output_tokens };
+        // of single requests with a limit only the inputs differ: counted once, whatever the limit
+        let (counting, limit) = match counting {
+            RowCounting { is_trace: false, multi_turn: false, max_output: Some(limit) } => {
+                (RowCounting { max_output: Some(0), ..counting }, limit)
+            }
+            _ => (counting, 0),
+        };
         let (app, sets) = (app.clone(), sets.to_vec());
         let work = move |stop: &StopFlag| -> Result<u32, DemandError> {
             let mut longest = 0;
@@ -40,7 +47,7 @@ pub async fn demand(app: &AppState, load: &LoadSpec, sets: &[Dataset]) -> Result
             }
             Ok(longest)
         };
-        Some(SimulationSlot::for_question().await.simulate(work).answer().await??)
+        Some(SimulationSlot::for_question().await.simulate(work).answer().await??.saturating_add(limit))
     } else {
         None
     };

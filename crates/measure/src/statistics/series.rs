@@ -87,7 +87,7 @@ fn metric_series<I: Iterator<Item = (f64, f64)>>(
     });
     let (over_time, mut values) = match count {
         0 => return None,
-        ..=MARKS => each(samples().collect()),
+        1..=MARKS => each(samples().collect()),
         _ => intervals(&samples, count, first, last),
     };
     values.sort_unstable_by(f64::total_cmp);
