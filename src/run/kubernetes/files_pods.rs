@@ -63,7 +63,7 @@ impl<'a> FilesPods<'a> {
                 lost = self.until_lost(index) => lost?,
             };
             let node = &self.nodes[index];
-            if self.lost == FILES_RETRIES {
+            if self.lost == FILES_RETRIES || ended_by_itself(&lost) {
                 return Err(KubernetesError::FilesPod { node: node.clone(), why: lost.to_string() });
             }
             self.lost += 1;
@@ -113,6 +113,9 @@ impl<'a> FilesPods<'a> {
                     }
                 }
                 others => {
+                    if let Some(failure) = over.iter().find_map(failure_of).filter(ended_by_itself) {
+                        return Err(failed(failure.to_string()));
+                    }
                     if over.is_empty()
                         && others.is_empty()
                         && let Some(refusal) = self.connection.job_refusal(&self.run, &self.run.files(index)).await?
@@ -150,6 +153,11 @@ impl<'a> FilesPods<'a> {
 /// Whether a pod that has not ended yet is on its way out: its Job makes another.
 fn is_leaving(failure: &PodFailure) -> bool {
     matches!(failure, PodFailure::Deleted | PodFailure::Evicted(_) | PodFailure::NodeLost { .. })
+}
+
+/// Whether a pod's program gave up: the next one would do so, too, though the Job tries. Above 127 it was killed.
+fn ended_by_itself(failure: &PodFailure) -> bool {
+    matches!(failure, PodFailure::Exited { status: 1..=127, signal: None })
 }
 
 fn failure_of(pod: &PodState) -> Option<PodFailure> {

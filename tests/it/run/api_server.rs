@@ -42,6 +42,8 @@ pub enum LossKind {
     Evicted,
     /// Evicted by a request, as draining a node does: it is there for some looks more, and replaced only then.
     Drained,
+    /// Its program ends with a status of its own.
+    GivenUp,
 }
 
 /// A pod of a Job that brings files.
@@ -304,6 +306,12 @@ impl Cluster {
             LossKind::Evicted => {
                 let message = "The node was low on resource: ephemeral-storage.";
                 pod["status"] = json!({"phase": "Failed", "reason": "Evicted", "message": message});
+            }
+            LossKind::GivenUp => {
+                let container = &mut pod["status"]["containerStatuses"][0];
+                container["ready"] = json!(false);
+                container["state"] = json!({"terminated": {"exitCode": 1, "reason": "Error"}});
+                pod["status"]["phase"] = json!("Failed");
             }
             LossKind::Drained => {
                 pod["metadata"]["deletionTimestamp"] = json!(jiff::Timestamp::now());

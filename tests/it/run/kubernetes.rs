@@ -71,3 +71,13 @@ async fn a_copy_whose_pods_are_lost_again_and_again_ends_the_run() {
     assert_eq!(server.offsets().await, [0, 1_000, 2_000, 3_000], "three pods more than the first");
     assert_eq!(server.left().await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_pod_whose_program_gives_up_ends_the_run_at_once() {
+    let server = ApiServer::start(&[Loss { after: 1_000, how: LossKind::GivenUp }; 9]).await;
+    let (portal, run) = transferring(&server).await;
+    let ended = portal.end(&run).await;
+    assert_eq!((&ended["status"], stage(&ended, "transfer_model_to_cluster")), (&json!("failed"), "failed"), "{ended:#}");
+    assert!(reason(&ended).contains("status 1"), "{}", reason(&ended));
+    assert_eq!(server.offsets().await, [0], "no other pod was waited for");
+}
