@@ -110,6 +110,8 @@ pub struct NodeFit {
 pub use on_server::{choices, chosen};
 
 mod on_server {
+    use std::time::Duration;
+
     use uuid::Uuid;
 
     use super::{Choices, Chosen, ComparedLayouts, LayoutOutcome, LayoutsView, NodeFit, Outlook};
@@ -129,6 +131,9 @@ mod on_server {
     use crate::run::demand::demand;
     use crate::state::AppState;
     use dyno_measure::load::EvalWith;
+
+    /// A page waits no longer for the datasets to be read; with it, the reading ends.
+    const DATASETS_READ: Duration = Duration::from_secs(20);
 
     /// Rows of a list of choices: more are found by searching.
     const MOST_CHOICES: u32 = 200;
@@ -318,9 +323,16 @@ mod on_server {
         let Some(model) = chosen.model.as_ref().filter(|model| !model.is_cloud()) else { return Vec::new() };
         let Some(engine) = steps.serving.engine.or_else(|| default_engine(model)) else { return Vec::new() };
         let refused = |sentence: String| vec![NodeFit { fits: false, sentence }];
-        let demand = match demand(app, &steps.load, &chosen.datasets).await {
-            Ok(demand) => demand,
-            Err(error) => return refused(error.to_string()),
+        let demand = match tokio::time::timeout(DATASETS_READ, demand(app, &steps.load, &chosen.datasets)).await {
+            Ok(Ok(demand)) => demand,
+            Ok(Err(error)) => return refused(error.to_string()),
+            Err(_) => {
+                let seconds = DATASETS_READ.as_secs();
+                let sentence = format!(
+                    "The datasets take longer than {seconds} s to read; whether their longest row fits is seen by the run."
+                );
+                return vec![NodeFit { fits: true, sentence }];
+            }
         };
         let input = FitInput {
             recipe: recipe(engine),
