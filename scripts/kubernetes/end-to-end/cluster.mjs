@@ -17,7 +17,8 @@ export const programs = execFileSync(join(scripts, "programs.sh"), { encoding: "
 export const environment = { ...process.env, KUBECONFIG: join(folder, "admin.kubeconfig") };
 
 export function kubectl(...args) {
-  return execFileSync(join(programs, "kubectl"), args, { encoding: "utf8", env: environment, timeout: CALL_MS });
+  // the events of an hour of scenarios are more than the megabyte that is taken by default
+  return execFileSync(join(programs, "kubectl"), args, { encoding: "utf8", env: environment, timeout: CALL_MS, maxBuffer: 64 << 20 });
 }
 
 export function helm(...args) {
