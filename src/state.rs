@@ -33,6 +33,7 @@ use crate::cluster::{Clusters, Local};
 use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};
 use crate::domain::try_it::TryIt;
 use crate::engine::ProgramSearch;
+use crate::simulation::SimulationSlots;
 use crate::store::{Store, StoreError};
 
 /// Passwords that are hashed or checked at the same time.
@@ -66,6 +67,8 @@ pub struct Inner {
     pub one_time_secrets: OneTimeSecrets,
     /// Dataset files are read one at a time: a row takes many times its length while it is read.
     pub dataset_imports: Arc<Semaphore>,
+    /// Simulations take a core each, and memory.
+    pub simulation_slots: SimulationSlots,
     /// Most tokens of a dataset's row, so that a dataset is read once for this and not at every look at a draft.
     pub longest_rows: LongestRows,
     /// What of uploads has come so far.
@@ -136,6 +139,7 @@ impl AppState {
             password_hashing: PasswordHashing::new(PASSWORD_HASHES_AT_ONCE),
             one_time_secrets: OneTimeSecrets::default(),
             dataset_imports: Arc::new(Semaphore::new(1)),
+            simulation_slots: SimulationSlots::default(),
             longest_rows: LongestRows::default(),
             uploads: UploadsUnderWay::default(),
             try_it: Mutex::default(),

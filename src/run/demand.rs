@@ -4,7 +4,6 @@ use std::path::Path;
 
 use crate::domain::dataset::Dataset;
 use crate::engine::fit::Demand;
-use crate::simulation::SimulationSlot;
 use crate::state::{AppState, RowCounting};
 use dyno_measure::dataset::{DatasetRow, TraceRow};
 use dyno_measure::load::{EvalWith, LoadSpec};
@@ -35,19 +34,19 @@ pub async fn demand(app: &AppState, load: &LoadSpec, sets: &[Dataset]) -> Result
             }
             _ => (counting, 0),
         };
-        let (app, sets) = (app.clone(), sets.to_vec());
+        let (shared, sets) = (app.clone(), sets.to_vec());
         let work = move |stop: &StopFlag| -> Result<u32, DemandError> {
             let mut longest = 0;
             for set in sets {
-                let path = dyno_datasets::path_of(&app.config.data_dir, set.id);
+                let path = dyno_datasets::path_of(&shared.config.data_dir, set.id);
                 let count = || longest_row(&path, counting, stop);
-                let of_set = app.longest_rows.of(&path, counting, count);
+                let of_set = shared.longest_rows.of(&path, counting, count);
                 let of_set = of_set.map_err(|error| DemandError::Unreadable(set.name.clone(), error))?;
                 longest = longest.max(of_set);
             }
             Ok(longest)
         };
-        Some(SimulationSlot::for_question().await.simulate(work).answer().await??.saturating_add(limit))
+        Some(app.simulation_slots.for_question().await.spawn(work).answer().await??.saturating_add(limit))
     } else {
         None
     };

@@ -13,9 +13,7 @@ use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::Cluster;
 use crate::models::Roots;
-use crate::simulation::{
-    MOST_LEARNT_REQUESTS, SimulatedRun, SimulationSlot, engine_version, measured, nodes_of, predict, version_of,
-};
+use crate::simulation::{MOST_LEARNT_REQUESTS, SimulatedRun, engine_version, measured, nodes_of, predict, version_of};
 use crate::state::AppState as App;
 use crate::store::{LearntRun, StoreError};
 
@@ -79,7 +77,7 @@ async fn learn_from(app: &App, run: Uuid) -> Result<(), StoreError> {
         records.push(app.store.first_records_of_portal(run, point, MOST_LEARNT_REQUESTS).await?);
     }
     let asked = asked(app, run, spec, &report).await?;
-    let look = SimulationSlot::for_learning().await.simulate(move |stop| {
+    let look = app.simulation_slots.for_learning().await.spawn(move |stop| {
         let predicted =
             predict(&asked, &report, stop).inspect_err(|failure| tracing::debug!(run.id = %run, %failure, "not predicted")).ok();
         match measured(&asked, &report, &records) {
@@ -126,7 +124,7 @@ async fn asked(
 /// Fits a profile to its runs.
 async fn fit(app: &App, key: &str) -> Result<(), StoreError> {
     let runs: Vec<MeasuredRun> = app.store.measured_runs_of_portal(key, MOST_RUNS).await?;
-    let work = SimulationSlot::for_learning().await.simulate(move |stop| calibrated(&runs, &Profiles::published(), stop));
+    let work = app.simulation_slots.for_learning().await.spawn(move |stop| calibrated(&runs, &Profiles::published(), stop));
     let fitted = tokio::select! {
         done = work.answer() => done,
         () = tokio::time::sleep(LONGEST) => {

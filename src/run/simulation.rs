@@ -97,17 +97,19 @@ impl SimulationRun {
             profiles: super::learning::profiles(&self.app).await?,
         };
         let Some((mut end, slot)) = self.simulated(&asked).await else { return Ok(false) };
-        let mut replaces_records = false;
-        if let SimulationEnd::Answer(answer) = &mut end
-            && !self.keep_records(std::mem::take(&mut answer.records)).await?
-        {
+        let are_records_stored = match &mut end {
+            SimulationEnd::Answer(answer) => self.keep_records(std::mem::take(&mut answer.records)).await?,
+            SimulationEnd::Failed(_) | SimulationEnd::Cancelled => false,
+        };
+        if matches!(end, SimulationEnd::Answer(_)) && !are_records_stored {
             if self.detach.is_cancelled() {
                 return Ok(false);
             }
-            (end, replaces_records) = (SimulationEnd::Cancelled, true);
+            end = SimulationEnd::Cancelled;
         }
         let update = self.ended(end, &asked, &prices);
-        self.keep(RunUpdate { replaces_records, ..update }).await?;
+        // what was stored before a cancel, or by an earlier attempt, is no part of a run that has no answer
+        self.keep(RunUpdate { replaces_records: !are_records_stored, ..update }).await?;
         drop(slot);
         Ok(true)
     }
@@ -139,12 +141,12 @@ impl SimulationRun {
     /// The answer with the slot that bounds how many are in memory, or why there is none; nothing when the portal stops meanwhile.
     async fn simulated(&self, asked: &SimulatedRun) -> Option<(SimulationEnd, Option<SimulationSlot>)> {
         let slot = tokio::select! {
-            slot = SimulationSlot::for_run() => slot,
+            slot = self.app.simulation_slots.for_run() => slot,
             () = self.cancel.cancelled() => return Some((SimulationEnd::Cancelled, None)),
             () = self.detach.cancelled() => return None,
         };
         let question = asked.clone();
-        let work = slot.simulate(move |stop| simulate(&question, stop));
+        let work = slot.spawn(move |stop| simulate(&question, stop));
         let failed = |reason: String| Some((SimulationEnd::Failed(reason), None));
         tokio::select! {
             done = work.answer_in_slot() => match done {

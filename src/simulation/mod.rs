@@ -21,6 +21,6 @@ pub use layout::{LayoutError, SimulatedLayout, layout};
 pub use learn::{LearnFailure, MOST_LEARNT_REQUESTS, engine_version, measured, nodes_of, predict, version_of};
 pub use model::is_known_by_name;
 pub use simulate::{Simulated, SimulatedRun, SimulationFailure, simulate};
-pub use slots::{SimulationSlot, SimulationTask};
+pub use slots::{SimulationSlot, SimulationSlots, SimulationTask};
 pub use specification::{data_sheet, specified_name, specify};
 pub use what_if::{SimulatedSubject, simulated_subject};

@@ -143,10 +143,8 @@ mod tests {
         .unwrap()
     }
 
-    /// A simulated run's report, with provenance as its executor completes it.
-    fn simulated(model: &str, node: &str, load: Value, tensor_parallel: Option<u32>) -> Report {
-        let spec = spec(model, node, &load, tensor_parallel);
-        let asked = SimulatedRun {
+    fn asked(spec: BenchmarkSpec) -> SimulatedRun {
+        SimulatedRun {
             run_id: Uuid::nil(),
             spec,
             nodes: hypothetical_nodes(),
@@ -154,7 +152,13 @@ mod tests {
             data_dir: std::path::PathBuf::from("/nowhere"),
             version: None,
             profiles: dyno_simulate::Profiles::published(),
-        };
+        }
+    }
+
+    /// A simulated run's report, with provenance as its executor completes it.
+    fn simulated(model: &str, node: &str, load: Value, tensor_parallel: Option<u32>) -> Report {
+        let spec = spec(model, node, &load, tensor_parallel);
+        let asked = asked(spec);
         let done = simulate(&asked, &dyno_simulate::StopFlag::default()).unwrap();
         let mut report = done.report;
         report.provenance = done.provenance;
@@ -167,15 +171,7 @@ mod tests {
             "samples": 1_000_000, "with_reference": 0, "builtin": false, "sha256": "0".repeat(64) });
         let mut spec = spec("Llama-3.1-8B", "h100-sxm-80gb-x1", &json!({ "eval_with": "dataset" }), None);
         spec.datasets = vec![serde_json::from_value(dataset).unwrap(); 5];
-        let asked = SimulatedRun {
-            run_id: Uuid::nil(),
-            spec,
-            nodes: hypothetical_nodes(),
-            roots: Roots::default(),
-            data_dir: std::path::PathBuf::from("/nowhere"),
-            version: None,
-            profiles: dyno_simulate::Profiles::published(),
-        };
+        let asked = asked(spec);
         let failure = simulate(&asked, &dyno_simulate::StopFlag::default()).unwrap_err().to_string();
         assert_eq!(failure, "Too large to be simulated: more than 4,000,000 rows in all datasets together.");
     }

@@ -33,7 +33,7 @@ const MAX_LISTS: usize = 100;
 const MAX_NAME_BYTES: usize = 64 << 10;
 
 /// The position of a list in the text of an object.
-struct OpenList {
+struct ListPosition {
     from: usize,
     line: u64,
 }
@@ -120,7 +120,7 @@ impl<R: BufRead> Objects<'_, R> {
                     self.keep(&mut text, &name);
                     self.keep(&mut text, b":");
                     if is_list && lists.len() < MAX_LISTS {
-                        lists.push(OpenList { from: text.len(), line: self.line });
+                        lists.push(ListPosition { from: text.len(), line: self.line });
                     }
                     self.value(&mut text)?;
                 }
@@ -195,7 +195,7 @@ impl<R: BufRead> Objects<'_, R> {
     }
 
     /// Passes an object on as a row or, where it is not one, the rows of its longest list.
-    fn hand_on(&mut self, line: u64, text: &[u8], lists: &[OpenList]) -> bool {
+    fn hand_on(&mut self, line: u64, text: &[u8], lists: &[ListPosition]) -> bool {
         let value = parsed(text);
         if value.as_ref().is_ok_and(|value| !is_row(&value.value)) {
             let counted = lists.iter().filter_map(|list| Some((list, count_rows(list.elements(text, self.limit)?)?)));
@@ -208,7 +208,7 @@ impl<R: BufRead> Objects<'_, R> {
     }
 }
 
-impl OpenList {
+impl ListPosition {
     fn elements<'t>(&self, text: &'t [u8], limit: usize) -> Option<Elements<&'t [u8]>> {
         Some(Elements::within(text.get(self.from + 1..)?, self.line, limit))
     }

@@ -19,6 +19,7 @@ pub mod planned;
 pub mod precision;
 pub mod profile;
 pub mod scenario;
+mod simulation_error;
 pub mod step;
 pub mod workload;
 

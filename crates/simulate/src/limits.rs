@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::scenario::SimulationError;
+use crate::simulation_error::SimulationError;
 
 /// Ends the simulations that have a clone of it, at their next step.
 #[derive(Debug, Clone, Default)]

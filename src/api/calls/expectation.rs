@@ -22,7 +22,7 @@ use crate::domain::workflow::steps::default_engine;
 use crate::models::Roots;
 use crate::run::cost::priced;
 use crate::run::learning;
-use crate::simulation::{SimulatedRun, SimulationFailure, SimulationSlot, simulate};
+use crate::simulation::{SimulatedRun, SimulationFailure, simulate};
 use crate::state::AppState;
 
 /// A page waits no longer for it.
@@ -80,7 +80,7 @@ pub async fn of_draft(
         profiles: learning::profiles(app).await?,
     };
     let work = async {
-        let simulation = SimulationSlot::for_question().await.simulate(move |stop| {
+        let simulation = app.simulation_slots.for_question().await.spawn(move |stop| {
             let simulated = simulate(&asked, stop)?;
             let bounds = simulated.report.search.as_ref().and_then(|found| better_bounds(asked, found, stop));
             Ok((simulated, bounds))

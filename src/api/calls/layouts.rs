@@ -12,7 +12,7 @@ use crate::domain::user::Actor;
 use crate::domain::workflow::WorkflowSteps;
 use crate::domain::workflow::steps::default_engine;
 use crate::models::Roots;
-use crate::simulation::{AdviceFailure, LayoutQuestion, SimulationSlot, advise};
+use crate::simulation::{AdviceFailure, LayoutQuestion, advise};
 use crate::state::AppState;
 
 /// Nobody waits longer for a comparison, which takes milliseconds at most loads.
@@ -62,9 +62,12 @@ pub async fn of_model(
         prices: app.store.device_prices().await?,
     };
     // Milliseconds, but of many requests in flight more than a server's thread should give.
-    let work = async { SimulationSlot::for_question().await.simulate(move |stop| advise(&question, stop)).answer().await };
+    let work = async { app.simulation_slots.for_question().await.spawn(move |stop| advise(&question, stop)).answer().await };
     let Ok(done) = tokio::time::timeout(PATIENCE, work).await else {
-        let words = format!("Comparing layouts at this load took longer than {} s and was ended.", PATIENCE.as_secs());
+        let words = format!(
+            "The layouts were not compared within {} s: at this load it takes long, or others are compared. Try a smaller load, or again.",
+            PATIENCE.as_secs()
+        );
         return Err(Problem::field("concurrent_requests", words));
     };
     let done = done.map_err(|error| {

@@ -328,9 +328,8 @@ mod on_server {
             Ok(Err(error)) => return refused(error.to_string()),
             Err(_) => {
                 let seconds = DATASETS_READ.as_secs();
-                let sentence = format!(
-                    "The datasets take longer than {seconds} s to read; whether their longest row fits is seen by the run."
-                );
+                let sentence =
+                    format!("The datasets were not read within {seconds} s; whether their longest row fits is seen by the run.");
                 return vec![NodeFit { fits: true, sentence }];
             }
         };

@@ -5,7 +5,7 @@ use dyno::domain::list::ListQuery;
 use dyno::domain::run::{Stage, StageId, StageStatus};
 use dyno::store::{RunUpdate, StoreError};
 use dyno_measure::events::{LogLevel, Progress};
-use dyno_measure::run::RunStatus;
+use dyno_measure::run::{RunKind, RunStatus};
 use dyno_measure::telemetry::{Levels, Reading, SampleContent, TelemetrySample, TelemetrySource};
 
 use super::samples::{at, kept_run, new_run, record, store};
@@ -265,4 +265,13 @@ async fn a_person_has_so_many_runs_waiting_and_others_go_on() {
     let first = store.open_runs().await.unwrap().into_iter().find(|open| open.run.owner == anna.id).unwrap();
     assert!(store.begin_run(first.run.id, at(99)).await.unwrap());
     store.insert_run(&benchmark, &new_run(&benchmark, &anna, 100)).await.unwrap();
+
+    // simulated ones begin at once, and wait for a slot then
+    for number in 1..MOST_QUEUED {
+        let mut simulated = new_run(&benchmark, &bert, number as i64);
+        simulated.run.kind = RunKind::Simulated;
+        store.insert_run(&benchmark, &simulated).await.unwrap();
+        assert!(store.begin_run(simulated.run.id, at(99)).await.unwrap());
+    }
+    assert!(matches!(store.insert_run(&benchmark, &new_run(&benchmark, &bert, 0)).await, Err(StoreError::Conflict(_))));
 }
