@@ -5,8 +5,8 @@ use sqlx::{FromRow as _, Sqlite, Transaction};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
+use super::person_row::must_be_free;
 use super::row::{Columns as _, ms};
-use super::users::must_be_free;
 use super::{Store, StoreError};
 use crate::domain::user::{Actor, User};
 

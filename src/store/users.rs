@@ -7,9 +7,9 @@ use sqlx::{FromRow as _, Row as _, Sqlite, Transaction};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
+use super::person_row::must_be_free;
 use super::row::ms;
 use super::{Store, StoreError, sessions};
-use crate::domain::text::folded;
 use crate::domain::user::{Actor, Role, User};
 
 impl Store {
@@ -178,18 +178,6 @@ impl Store {
         .await?;
         Ok(tx.commit().await?)
     }
-}
-
-/// Refuses a name that looks like another person's, who was removed perhaps. `own`: whose it is to be; a name that they have
-/// already stays theirs.
-pub(super) async fn must_be_free(tx: &mut Transaction<'static, Sqlite>, name: &str, own: Option<&str>) -> Result<(), StoreError> {
-    let people: Vec<(String, String)> = sqlx::query_as("SELECT id, name FROM users").fetch_all(&mut **tx).await?;
-    let (own, others): (Vec<_>, Vec<_>) = people.into_iter().partition(|(id, _)| Some(id.as_str()) == own);
-    let is_kept = own.iter().any(|(_, kept)| kept == name);
-    if !is_kept && others.iter().any(|(_, other)| folded(other) == folded(name)) {
-        return Err(StoreError::Invalid { field: "name", message: "Somebody has this name already.".to_owned() });
-    }
-    Ok(())
 }
 
 /// Checks that the person exists and that another active administrator remains.
