@@ -1,4 +1,4 @@
-//! The engines that Dyno knows how to start.
+//! The engines that Dyno knows how to start, and whether one can be.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,4 +42,20 @@ impl EngineKind {
             Self::Custom => &[ModelFormat::Gguf, ModelFormat::HuggingFace],
         }
     }
+}
+
+/// Whether an engine can be started here, and how to get it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct EngineAvailability {
+    pub kind: EngineKind,
+    pub title: String,
+    /// Whether it was found on the portal's machine.
+    pub available: bool,
+    /// Its version, where it could be told.
+    pub version: Option<String>,
+    /// The program that would be started.
+    pub program: Option<String>,
+    /// How to get it, in words.
+    pub how_to_get: String,
 }

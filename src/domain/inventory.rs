@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::engine::EngineKind;
 use super::kubernetes::KubernetesAccess;
 use super::provider::ProviderId;
 pub use device::{Device, DeviceConfig, DeviceInfo, DeviceType};
@@ -309,22 +308,6 @@ pub struct ModelFacts {
     pub chat_template_error: Option<String>,
     /// Digest of a GGUF file, or of the folder's index; hex SHA-256.
     pub sha256: Option<String>,
-}
-
-/// Whether an engine can be started here, and how to get it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct EngineAvailability {
-    pub kind: EngineKind,
-    pub title: String,
-    /// Whether it was found on the portal's machine.
-    pub available: bool,
-    /// Its version, where it could be told.
-    pub version: Option<String>,
-    /// The program that would be started.
-    pub program: Option<String>,
-    /// How to get it, in words.
-    pub how_to_get: String,
 }
 
 /// A provider's secret, without the secret.

@@ -8,7 +8,7 @@ pub mod memory;
 mod overrides;
 pub mod recipes;
 
-pub use crate::domain::inventory::EngineAvailability;
+pub use crate::domain::engine::EngineAvailability;
 pub use args::validate_args;
 pub use overrides::{EngineOverride, EngineOverrides};
 pub use recipes::{Launch, Program, ProgramSearch, Recipe, RecipeError, Serve, ServedModel, availability, recipe, tag_of};

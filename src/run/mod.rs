@@ -30,7 +30,8 @@ use uuid::Uuid;
 
 use self::executor::ExecutorError;
 use self::executors::Executors;
-use crate::domain::inventory::{Cluster, EngineAvailability};
+use crate::domain::engine::EngineAvailability;
+use crate::domain::inventory::Cluster;
 use crate::state::AppState;
 
 /// Which engines a cluster can start, and how to get the others.

@@ -8,8 +8,8 @@ use dyno_simulate::device::{CATALOGUE, Generation, SimulatedDevice};
 use super::device::ASSUMED_LINK;
 use super::specification::{data_sheet, is_part, specification_of, specified_name};
 use crate::domain::device_specification::{DeviceFigures, DeviceSpecification, STATED};
-use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability, Node};
+use crate::domain::engine::{EngineAvailability, EngineKind};
+use crate::domain::inventory::{Device, DeviceConfig, DeviceInfo, DeviceType, Node};
 
 /// Numbers of devices per node; a node has at most the device's `devices_per_node`.
 const COUNTS: [u32; 4] = [1, 2, 4, 8];

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::nodes::Vendor;
+use crate::vendor::Vendor;
 
 const PREFIX: &str = "feature.node.kubernetes.io/";
 

@@ -3,10 +3,12 @@
 //! the portal.
 
 mod answer;
+mod api_error;
 mod connection;
 mod discovery;
 mod kubeconfig;
 mod list;
+mod node_use;
 mod nodes;
 pub mod objects;
 mod permissions;
@@ -16,13 +18,18 @@ mod reasons;
 mod run;
 mod struck;
 mod telemetry;
+mod vendor;
+mod words;
 
 pub use answer::AnswerTooLarge;
-pub use connection::{ApiError, Connection};
+pub use api_error::ApiError;
+pub use connection::{Connection, ExporterAnswers};
 pub use kubeconfig::{KubeconfigError, ReachableCluster, check};
-pub use nodes::{Accelerator, ClusterNode, Vendor};
+pub use node_use::NodeLoad;
+pub use nodes::{Accelerator, ClusterNode};
 pub use permissions::{Rule, missing_rules_manifest, required};
 pub use pod_proxy::{PodAddress, PodError};
 pub use reasons::{PodFailure, PodPart, PodState, PodStep};
 pub use run::{FoundOwner, OwnerEnd, OwnerState, RunState};
-pub use telemetry::{Exporter, ExporterAnswers, NodeLoad, SampledNode, optional};
+pub use telemetry::{Exporter, SampledNode, optional};
+pub use vendor::Vendor;

@@ -6,12 +6,13 @@ use kube::core::Request;
 use serde::de::DeserializeOwned;
 
 use crate::answer::AnswerTooLarge;
-use crate::connection::{ApiError, Connection};
+use crate::api_error::ApiError;
+use crate::connection::Connection;
 
+pub(crate) const NODES: &str = "/api/v1/nodes";
+pub(crate) const PODS: &str = "/api/v1/pods";
 /// Items of a portion.
 const PORTION: u32 = 250;
-/// Portions of one connection that are read at once: each is in memory as text and as what is read of it.
-pub(crate) const AT_ONCE: usize = 2;
 /// Largest list, bytes of all portions: more than an API server writes while anybody waits.
 const MAX_LIST: usize = 512 << 20;
 /// Portions may be empty, and have a next one.
@@ -74,7 +75,6 @@ mod tests {
 
     use super::*;
     use crate::PodAddress;
-    use crate::connection::{NODES, PODS};
     use crate::nodes::{PodRequests, TrimmedNode};
 
     /// A connection to an API server that answers each request with this status, a beginning, and then the same piece so many times.

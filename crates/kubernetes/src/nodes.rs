@@ -2,24 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::try_join3;
 use k8s_openapi::api::core::v1::{Container, Node, NodeCondition, Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::ListParams;
 
+use crate::api_error::ApiError;
+use crate::connection::Connection;
 use crate::discovery;
+use crate::list::{MAX_ITEMS, MAX_WHOLE, NODES, PODS};
+use crate::node_use::NodeUse;
 use crate::objects::{DEVICE_TAINTS, MANAGED_BY, RUN_LABEL};
 use crate::quantity;
-use crate::telemetry::{NodeLoad, unix_ns};
+use crate::vendor::Vendor;
 
 type NodeLabels = BTreeMap<String, String>;
-
-/// Who makes an accelerator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vendor {
-    Nvidia,
-    Amd,
-    Habana,
-}
 
 /// Accelerators of one kind on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,29 +81,6 @@ impl ClusterNode {
     }
 }
 
-/// What a metrics server says of a node (`metrics.k8s.io/v1beta1`).
-#[derive(Debug, Clone, serde::Deserialize)]
-pub(crate) struct NodeUse {
-    metadata: ObjectName,
-    usage: BTreeMap<String, String>,
-    #[serde(default)]
-    timestamp: Option<Time>,
-}
-
-impl NodeUse {
-    /// The node's name and how busy it is, with the time of the measurement.
-    pub(crate) fn load(&self) -> Option<(String, NodeLoad)> {
-        let value = |resource: &str| self.usage.get(resource).and_then(|amount| quantity::value(amount));
-        let at_unix_ns = unix_ns(self.timestamp.as_ref()?);
-        Some((self.metadata.name.clone(), NodeLoad { at_unix_ns, cores: value("cpu"), memory_bytes: value("memory") }))
-    }
-}
-
-#[derive(Debug, Clone, serde::Deserialize)]
-struct ObjectName {
-    name: String,
-}
-
 /// A node without what is not read of it: images, volumes and who set which field are most of its size.
 #[derive(Debug, serde::Deserialize)]
 #[serde(from = "Node")]
@@ -153,8 +127,28 @@ impl From<Pod> for PodRequests {
     }
 }
 
+impl Connection {
+    /// The cluster's nodes as they are now: what they have, what pods have asked for, and how busy they are where a metrics
+    /// server tells.
+    ///
+    /// # Errors
+    /// When it does not answer, or nodes and pods may not be listed.
+    pub async fn nodes(&self) -> Result<Vec<ClusterNode>, ApiError> {
+        let every = ListParams::default();
+        let nodes = self.list::<TrimmedNode>(NODES, &every, MAX_WHOLE);
+        // What has ended holds nothing any more.
+        let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
+        let pods = self.list::<PodRequests>(PODS, &running, MAX_ITEMS);
+        // There need not be a metrics server.
+        let usage = async { Ok(self.node_use().await.unwrap_or_default()) };
+        let (nodes, pods, usage) = try_join3(nodes, pods, usage).await?;
+        let nodes: Vec<Node> = nodes.items.into_iter().map(|facts| facts.0).collect();
+        Ok(facts(&nodes, &pods.items, &usage))
+    }
+}
+
 /// The nodes by name, with what the pods on them have asked for.
-pub(crate) fn facts(nodes: &[Node], pods: &[PodRequests], usage: &[NodeUse]) -> Vec<ClusterNode> {
+fn facts(nodes: &[Node], pods: &[PodRequests], usage: &[NodeUse]) -> Vec<ClusterNode> {
     let mut requested: BTreeMap<&str, Requested> = BTreeMap::new();
     for pod in pods {
         let Some(node) = pod.node.as_deref() else { continue };
@@ -171,7 +165,7 @@ pub(crate) fn facts(nodes: &[Node], pods: &[PodRequests], usage: &[NodeUse]) -> 
         .iter()
         .map(|node| {
             let name = node.metadata.name.as_deref().unwrap_or_default();
-            let used = usage.iter().find(|used| used.metadata.name == name);
+            let used = usage.iter().find(|used| used.node() == name);
             one(node, name, requested.get(name).unwrap_or(&none), used)
         })
         .collect();
@@ -203,7 +197,7 @@ fn one(node: &Node, name: &str, requested: &Requested, used: Option<&NodeUse>) -
     };
     let asked = |resource: &str| requested.all.get(resource).copied().unwrap_or_default();
     let info = node.status.as_ref().and_then(|status| status.node_info.as_ref());
-    let usage = |resource: &str| used.and_then(|used| used.usage.get(resource)).and_then(|amount| quantity::value(amount));
+    let usage = |resource: &str| used.and_then(|used| used.amount(resource));
     ClusterNode {
         hostname: labels.get("kubernetes.io/hostname").cloned().unwrap_or_else(|| name.to_owned()),
         name: name.to_owned(),
@@ -282,21 +276,10 @@ fn taints(node: &Node) -> Vec<String> {
         .collect()
 }
 
-/// The vendor of a resource that is a device, a slice of one (`nvidia.com/mig-1g.10gb`) included.
-fn vendor_of(resource: &str) -> Option<Vendor> {
-    match resource {
-        "nvidia.com/gpu" | "nvidia.com/gpu.shared" => Some(Vendor::Nvidia),
-        mig if mig.starts_with("nvidia.com/mig-") => Some(Vendor::Nvidia),
-        "amd.com/gpu" => Some(Vendor::Amd),
-        "habana.ai/gaudi" => Some(Vendor::Habana),
-        _ => None,
-    }
-}
-
 fn accelerators(node: &Node, labels: &NodeLabels, requested: &BTreeMap<String, f64>) -> Vec<Accelerator> {
     let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
     let devices = allocatable.into_iter().flatten().filter_map(|(resource, Quantity(amount))| {
-        let vendor = vendor_of(resource)?;
+        let vendor = Vendor::of(resource)?;
         let count = quantity::whole(amount).filter(|count| *count > 0)?;
         let label = |name: &str| labels.get(name).filter(|value| !value.is_empty()).cloned();
         // GPU feature discovery and its node-labeller counterparts of AMD and Habana.

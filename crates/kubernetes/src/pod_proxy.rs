@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use kube::client::Body;
 
-use crate::connection::{ApiError, Connection};
+use crate::api_error::ApiError;
+use crate::connection::Connection;
+use crate::words::shortened;
 
 /// Until a pod has answered in full.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -64,16 +66,15 @@ fn refusal(pod: &str, status: u16, body: &[u8]) -> Option<PodError> {
     if status < 400 {
         return None;
     }
-    let said = |text: &str| crate::reasons::shortened(text);
     // Without a pod behind it, the proxy answers in plain text.
     if status >= 500 && body.starts_with(b"error trying to reach service") {
-        return Some(PodError::Unreachable(said(&String::from_utf8_lossy(body))));
+        return Some(PodError::Unreachable(shortened(&String::from_utf8_lossy(body))));
     }
     let told: serde_json::Value = serde_json::from_slice(body).ok()?;
     if told["kind"] != "Status" || told["apiVersion"] != "v1" {
         return None;
     }
-    let message = said(told["message"].as_str().unwrap_or_default());
+    let message = shortened(told["message"].as_str().unwrap_or_default());
     Some(match status {
         404 => PodError::NotFound(pod.to_owned()),
         500.. => PodError::Unreachable(message),

@@ -3,14 +3,12 @@
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Event, Pod, PodCondition};
 use k8s_openapi::jiff::Timestamp;
 
-use crate::connection::is_hidden;
 use crate::objects::COMPONENT_LABEL;
+use crate::words::{shortened, without_end};
 
 /// What can't go on for so long, does not go on: a node without room, an image that can't be pulled, a volume that can't be
 /// mounted. Seconds.
 const PATIENCE_S: i64 = 90;
-/// Longest text of the cluster's that is passed on, characters.
-const LONGEST: usize = 500;
 
 /// Why a pod does not run, or runs no more; a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -345,16 +343,6 @@ fn first_seen(event: &Event) -> Option<Timestamp> {
 
 fn is_over(since: Option<Timestamp>, now: Timestamp) -> bool {
     since.is_some_and(|since| now.as_second() - since.as_second() >= PATIENCE_S)
-}
-
-/// A text of the cluster's, without control characters, not too long.
-pub(crate) fn shortened(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !is_hidden(*c)).take(LONGEST).collect()
-}
-
-/// Without its full stop, since it ends a sentence of ours.
-fn without_end(text: String) -> String {
-    text.trim_end_matches('.').to_owned()
 }
 
 /// Why the pods of a Job are not made, as its events say: a quota, an admission rule.

@@ -12,8 +12,9 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::{Api, Resource as _};
 
-use crate::connection::{ApiError, Connection, NODES};
-use crate::list::{List, MAX_WHOLE};
+use crate::api_error::ApiError;
+use crate::connection::Connection;
+use crate::list::{List, MAX_WHOLE, NODES};
 use crate::nodes::{self, TrimmedNode};
 use crate::objects::{self, CANCELLED_ANNOTATION, DEADLINE_ANNOTATION, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, RunName};
 use crate::reasons::{self, PodFailure, PodState, PodStep};

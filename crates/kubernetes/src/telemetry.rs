@@ -9,8 +9,10 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::ListParams;
 
-use crate::connection::{ApiError, Connection, NODES, PODS};
-use crate::list::MAX_WHOLE;
+use crate::api_error::ApiError;
+use crate::connection::{Connection, ExporterAnswers};
+use crate::list::{MAX_WHOLE, NODES, PODS};
+use crate::node_use::{NodeLoad, NodeUse, unix_ns};
 use crate::nodes::TrimmedNode;
 use crate::permissions::Rule;
 use crate::pod_proxy::{PodAddress, PodError};
@@ -36,27 +38,12 @@ pub struct SampledNode {
     pub cores: f64,
 }
 
-/// How busy a node is, as its source measured it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NodeLoad {
-    /// By the node's clock.
-    pub at_unix_ns: i64,
-    pub cores: Option<f64>,
-    pub memory_bytes: Option<f64>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exporter {
     /// The node's name as an object.
     pub node: String,
     pub address: PodAddress,
 }
-
-/// What the exporters of a cluster answered, by the names of their nodes.
-pub type ExporterAnswers = Arc<Vec<(String, String)>>;
-
-/// Answers that are fresh enough for a page.
-pub(crate) type KeptAnswers = Arc<tokio::sync::Mutex<Option<(Instant, ExporterAnswers)>>>;
 
 /// What telemetry needs beyond the required rules, of which each source works without the others. `exporters` are the namespaces in
 /// which exporters run.
@@ -105,7 +92,7 @@ impl Connection {
     /// When the cluster does not answer.
     pub async fn metrics_server(&self) -> Result<Option<Vec<(String, NodeLoad)>>, ApiError> {
         match self.node_use().await {
-            Ok(all) => Ok(Some(all.iter().filter_map(crate::nodes::NodeUse::load).collect())),
+            Ok(all) => Ok(Some(all.iter().filter_map(NodeUse::load).collect())),
             Err(ApiError::Forbidden(_) | ApiError::Refused(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -234,10 +221,6 @@ impl KubeletSummary {
         };
         (load.cores.is_some() || load.memory_bytes.is_some()).then_some(load)
     }
-}
-
-pub(crate) fn unix_ns(time: &Time) -> i64 {
-    i64::try_from(time.0.as_nanosecond()).unwrap_or_default()
 }
 
 #[cfg(test)]

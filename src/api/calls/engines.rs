@@ -1,6 +1,7 @@
 //! Engines: which a cluster can start, and how to get the others.
 
-use crate::domain::inventory::{Cluster, ClusterKind, EngineAvailability};
+use crate::domain::engine::EngineAvailability;
+use crate::domain::inventory::{Cluster, ClusterKind};
 use crate::domain::list::Page;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::user::Actor;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::dataset::Dataset;
-use crate::domain::inventory::{Cluster, ClusterRow, Credential, EngineAvailability, Model, Node};
+use crate::domain::engine::EngineAvailability;
+use crate::domain::inventory::{Cluster, ClusterRow, Credential, Model, Node};
 use crate::domain::layouts::LayoutAdvice;
 
 /// What a draft's ids stand for; absent where nothing is chosen, or where it is gone.

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::CallError;
 use super::lists::Owned;
+use crate::domain::engine::EngineAvailability;
 use crate::domain::form::Flash;
-use crate::domain::inventory::{EngineAvailability, Model};
+use crate::domain::inventory::Model;
 use crate::domain::list::{ListQuery, Page};
 
 use super::{forms, idempotency, lists};

@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 use super::Json;
 use crate::api::calls::engines;
 use crate::auth::SignedIn;
-use crate::domain::inventory::EngineAvailability;
+use crate::domain::engine::EngineAvailability;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
 use crate::state::AppState;

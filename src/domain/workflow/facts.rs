@@ -2,8 +2,8 @@
 
 use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::dataset::Dataset;
-use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{Cluster, Credential, EngineAvailability, Model, Node};
+use crate::domain::engine::{EngineAvailability, EngineKind};
+use crate::domain::inventory::{Cluster, Credential, Model, Node};
 use dyno_measure::validity::SelfCheck;
 
 /// Checks a person's engine arguments; the error is a sentence about the first that is not allowed.

@@ -18,8 +18,8 @@ use strum::VariantArray as _;
 use self::find::ProgramVersions;
 use super::devices::Share;
 use super::overrides::EngineOverrides;
-use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{DeviceType, EngineAvailability};
+use crate::domain::engine::{EngineAvailability, EngineKind};
+use crate::domain::inventory::DeviceType;
 
 pub use llama_cpp::{WHEEL as LLAMA_CPP_WHEEL, venv as llama_cpp_venv};
 

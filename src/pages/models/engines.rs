@@ -3,8 +3,7 @@
 use leptos::prelude::*;
 
 use crate::components::badge::{Badge, Tone};
-use crate::domain::engine::EngineKind;
-use crate::domain::inventory::EngineAvailability;
+use crate::domain::engine::{EngineAvailability, EngineKind};
 
 #[component]
 pub fn Engines(

@@ -4,7 +4,6 @@ use dyno_kubernetes::ApiError;
 use dyno_pod::TokenError;
 use dyno_pod::client::{PodClientError, UploadError};
 
-use super::owner::RemovalError;
 use crate::cluster::ClusterError;
 use crate::models::{ModelFileError, PathError};
 use crate::run::executor::ExecutorError;
@@ -72,6 +71,17 @@ pub(in crate::run) enum KubernetesError {
     Token(#[from] TokenError),
     #[error("The work broke off: {0}.")]
     BrokeOff(#[from] tokio::task::JoinError),
+}
+
+/// Why something of a run may still be on the cluster; sentences for people.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::run) enum RemovalError {
+    #[error("The cluster has not removed yet: {}.", .0.join(", "))]
+    Left(Vec<String>),
+    #[error(
+        "What the run has on the cluster could not be removed: {0} The cluster ends it by itself at the run's time limit, and it is removed when the cluster answers again."
+    )]
+    Unanswered(ApiError),
 }
 
 impl From<KubernetesError> for ExecutorError {

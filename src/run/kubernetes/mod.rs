@@ -20,6 +20,7 @@ mod reconcile;
 mod results;
 mod steps;
 mod sweep;
+mod taken_records;
 mod telemetry;
 mod transfer;
 mod transport;
@@ -50,8 +51,8 @@ use super::executor::{
 };
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
-use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{Cluster, DeviceType, EngineAvailability};
+use crate::domain::engine::{EngineAvailability, EngineKind};
+use crate::domain::inventory::{Cluster, DeviceType};
 use crate::domain::kubernetes::KubernetesAccess;
 use crate::domain::run::{StageId, StageStatus};
 use crate::engine::{self, Program, tag_of};

@@ -7,6 +7,7 @@ use dyno_kubernetes::{ApiError, Connection};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::error::RemovalError;
 use super::layout::Images;
 use crate::domain::benchmark::LOAD_CPU_MILLICORES;
 use crate::run::plan::SECRET_ENV;
@@ -32,17 +33,6 @@ struct RemovalLimits {
     most: Duration,
     /// Between two looks at what is left.
     pause: Duration,
-}
-
-/// Why something of a run may still be on the cluster; sentences for people.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::run) enum RemovalError {
-    #[error("The cluster has not removed yet: {}.", .0.join(", "))]
-    Left(Vec<String>),
-    #[error(
-        "What the run has on the cluster could not be removed: {0} The cluster ends it by itself at the run's time limit, and it is removed when the cluster answers again."
-    )]
-    Unanswered(ApiError),
 }
 
 /// How long an owner lives that ends at a deadline.

@@ -6,7 +6,7 @@ use dyno_pod::client::SpoolPosition;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::load_records::TakenRecords;
+use super::taken_records::TakenRecords;
 use crate::run::execution::{EngineSpec, ExecutionOutcome};
 use crate::run::executor::Cursor;
 use crate::run::tally::Tally;

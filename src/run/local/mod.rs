@@ -31,7 +31,7 @@ use super::executor::{
 };
 use crate::credentials::{Outgoing, Secret};
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
-use crate::domain::inventory::EngineAvailability;
+use crate::domain::engine::EngineAvailability;
 use crate::engine::{self, Program, ProgramSearch, environment};
 use crate::models::HubSettings;
 use crate::state::AppState as App;

@@ -14,7 +14,7 @@ use super::*;
 use crate::api::calls;
 use crate::credentials::Secret;
 use crate::domain::benchmark::{BenchmarkSpec, Serving};
-use crate::domain::inventory::EngineAvailability;
+use crate::domain::engine::EngineAvailability;
 use crate::domain::run::{Run, StageId};
 use crate::domain::user::{Actor, Role};
 use crate::engine::Program;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::load;
 use crate::domain::benchmark::Serving;
-use crate::domain::engine::EngineKind;
-use crate::domain::inventory::{ClusterKind, EngineAvailability, Model, ModelFormat, ModelSource};
+use crate::domain::engine::{EngineAvailability, EngineKind};
+use crate::domain::inventory::{ClusterKind, Model, ModelFormat, ModelSource};
 use crate::domain::problem::FieldError;
 use crate::domain::provider::ProviderId;
 use crate::domain::workflow::facts::Facts;

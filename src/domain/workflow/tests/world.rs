@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::dataset::Dataset;
-use crate::domain::engine::EngineKind;
+use crate::domain::engine::{EngineAvailability, EngineKind};
 use crate::domain::inventory::{
-    Cluster, ClusterAccess, ClusterKind, Credential, Device, DeviceConfig, DeviceInfo, DeviceType, EngineAvailability,
-    FileLocation, Model, ModelFacts, ModelFormat, ModelSource, Node,
+    Cluster, ClusterAccess, ClusterKind, Credential, Device, DeviceConfig, DeviceInfo, DeviceType, FileLocation, Model,
+    ModelFacts, ModelFormat, ModelSource, Node,
 };
 use crate::domain::kubernetes::KubernetesAccess;
 use crate::domain::problem::FieldError;

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::{FutureExt as _, select_all};
-
 use super::child::{Guarded, SpawnSpec};
 use super::guard::ProcessExit;
 use super::ready::{ReadyProbe, free_port};
 use super::stages::{Keeper, KeeperHalt};
+use super::started_engine::StartedEngine;
 use crate::domain::run::StageId;
 use crate::run::execution::Event;
 use crate::run::local::tail::Tail;
@@ -19,18 +18,6 @@ use dyno_measure::report::provenance::EngineFacts;
 
 /// How often an engine that is starting is asked.
 const POLL: Duration = Duration::from_millis(200);
-
-/// An engine that was started.
-pub(super) struct StartedEngine {
-    pub process: Guarded,
-    port: u16,
-    argv: Vec<String>,
-    begun: Instant,
-    pub log: Tail,
-    /// Lines of its log that went to the journal.
-    pub logged: usize,
-    model: Option<String>,
-}
 
 impl Keeper {
     pub(super) async fn deploy(&mut self) -> Result<(), KeeperHalt> {
@@ -164,13 +151,4 @@ impl Keeper {
             self.spec.plan.model = model;
         }
     }
-}
-
-/// Waits for the first engine to end; for ever where there is none.
-pub(super) async fn engine_end(engines: &[StartedEngine]) -> (usize, ProcessExit) {
-    if engines.is_empty() {
-        return std::future::pending().await;
-    }
-    let (exit, index, _) = select_all(engines.iter().map(|engine| engine.process.exited().boxed_local())).await;
-    (index, exit)
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::child::{Guarded, SpawnSpec};
-use super::engines::engine_end;
 use super::guard::{ProcessExit, own_program};
 use super::stages::{Keeper, KeeperHalt};
+use super::started_engine::engine_end;
 use super::stop::Stop;
 use super::{tally, telemetry};
 use crate::domain::run::StageId;

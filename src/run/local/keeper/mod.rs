@@ -12,6 +12,7 @@ mod load;
 mod logs;
 mod ready;
 mod stages;
+mod started_engine;
 mod stop;
 mod tally;
 mod telemetry;

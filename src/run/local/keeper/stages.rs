@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::child::Guarded;
-use super::engines::StartedEngine;
 use super::guard::sweep;
+use super::started_engine::StartedEngine;
 use super::stop::{Stop, Watch};
 use super::tally;
 use crate::domain::run::{StageId, StageStatus};
