@@ -44,6 +44,11 @@ impl EngineKind {
     }
 }
 
+/// The title of the engine that rows of runs name; what no engine is called stays as it is.
+pub fn title_of(name: &str) -> &str {
+    name.parse::<EngineKind>().map_or(name, |kind| kind.title())
+}
+
 /// Whether an engine can be started here, and how to get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

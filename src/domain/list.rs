@@ -1,6 +1,6 @@
 //! List queries, and pages of their answers.
 
-use dyno_measure::words::grouped;
+use dyno_measure::words::{capital, grouped};
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
@@ -62,9 +62,10 @@ impl ListQuery {
             let length = text.as_ref().map_or(0, |text| text.chars().count());
             if length > MOST_LETTERS {
                 let length = grouped(length as u64);
+                let title = capital(name);
                 return Err(Problem::field(
                     name,
-                    format!("{name} must be {MOST_LETTERS} characters or fewer; this has {length}."),
+                    format!("{title} must be {MOST_LETTERS} characters or fewer; this has {length}."),
                 ));
             }
         }

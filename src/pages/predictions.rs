@@ -11,6 +11,7 @@ use crate::components::failure::Failure;
 use crate::components::heading::PageHeading;
 use crate::components::number::{figure, grouped, of_kind};
 use crate::components::table::{Column, DataTable};
+use crate::domain::engine::title_of;
 use crate::domain::predictions::{ErrorSummary, PredictedRun, errors};
 use crate::pages::report::predicted::{error_words, metric_title};
 use dyno_measure::report::Compared;
@@ -86,7 +87,7 @@ fn summaries(errors: &[ErrorSummary]) -> AnyView {
         view! {
             <tr>
                 <th scope="row">{summary.devices.clone()}</th>
-                <td data-label="Engine">{summary.engine.clone()}</td>
+                <td data-label="Engine">{title_of(&summary.engine).to_owned()}</td>
                 <td class="numeric" data-label="Runs">{grouped(summary.runs as u64)}</td>
                 <td class="numeric" data-label="Load points">{grouped(summary.load_points as u64)}</td>
                 {medians.collect_view()}

@@ -12,6 +12,7 @@ use crate::components::number::{figure, is_high, of_kind};
 use crate::components::table::{Column, DataTable, Sorting};
 use crate::components::tag::Tags;
 use crate::components::time::{Time, TimePrecision};
+use crate::domain::engine::title_of;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::run::{LimitsVerdict, RunRow};
 use crate::islands::Renew;
@@ -145,7 +146,7 @@ fn Row(row: RunRow, here: String, several_creators: bool) -> impl IntoView {
         view! { <td class="numeric" data-label=label>{shown}</td> }
     };
     let page = if ended { format!("/runs/{}/report", row.id) } else { format!("/runs/{}", row.id) };
-    let engine = row.engine.clone().unwrap_or_else(|| "provider".to_owned());
+    let engine = row.engine.as_deref().map_or("provider", title_of).to_owned();
     // A phone shows what is worth a line.
     let clean = row.error_rate.is_none_or(|rate| rate == 0.0);
     let errors = row.error_rate.map(|rate| {

@@ -124,6 +124,10 @@ async fn a_measured_run_is_held_against_what_was_expected_and_learnt_from() {
     let over_all = page("/clusters/predictions".to_owned()).await;
     assert!(over_all.contains("Median error") && over_all.contains(&format!("/runs/{first}/report")), "{over_all}");
     assert!(page(format!("/runs/{first}/report")).await.contains("Means, predicted and measured"));
+    for address in ["/clusters/predictions", "/"] {
+        let html = page(address.to_owned()).await;
+        assert!(html.contains(">vLLM<") && !html.contains(">vllm<"), "an engine goes by its title: {html}");
+    }
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ async fn a_page_does_not_repeat_a_long_query_in_its_links() {
     }
     assert!(repeated.is_empty(), "{repeated:#?}");
     let html = get(&format!("/?tag={long}")).await;
-    assert!(html.contains("tag must be 200 characters or fewer; this has 54,000."), "{html}");
+    assert!(html.contains("Tag must be 200 characters or fewer; this has 54,000."), "{html}");
     // What is short goes on.
     let html = get("/?search=test&sort=name").await;
     let shows_it = html.contains(&format!("id=\"run-{run}\""));
