@@ -13,4 +13,4 @@ timeout 1500 cargo test --workspace
 say "Browser: the built product, a real engine and a real model, in Chromium"
 cd end2end
 npx --no-install playwright test "$@"
-if [ $# -eq 0 ]; then timeout 2400 "$root/scripts/kubernetes/test.sh" --short; fi
+if [ $# -eq 0 ]; then timeout 3600 "$root/scripts/kubernetes/test.sh" --short; fi

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The product on a real cluster of two nodes: its images, its chart, benchmarks from end to end, and each failure by causing it.
 # A cluster that is up (make kubernetes-up) is used and left up. What is named is run of the scenarios, else all; with --short, those that
-# `make test` has time for. None is begun after DYNO_TEST_UNTIL (seconds since 1970), if that is set. It is skipped only where the machine
-# can't have a cluster, or has no time for one: once that is set up, whatever fails has failed.
+# tell the most. None is begun after DYNO_TEST_UNTIL (seconds since 1970), if that is set; with --short, all others follow until then. It is
+# skipped only where the machine can't have a cluster, or has no time for one: once that is set up, whatever fails has failed.
 source "$(dirname "$0")/../env.sh"
 here=$root/scripts/kubernetes
 # From nothing, the cluster and its images take up to 20 minutes.
