@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
+use dyno::models::template_check;
 use dyno::run::keeper::KeeperArgs;
 use dyno::server::{HubArgs, ServeArgs, StartError};
 use dyno_load::LoadArgs;
@@ -41,6 +42,9 @@ enum Command {
     /// Own a run's engine and load; started by the portal
     #[command(hide = true)]
     Keeper(KeeperArgs),
+    /// Check a chat template; started by the portal
+    #[command(hide = true, name = template_check::COMMAND)]
+    CheckTemplate,
     /// Serve a run's load or files in a pod; started by the portal
     #[command(hide = true)]
     Pod(PodRole),
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Command::Engine(args) => dyno_reference::main(args),
         Command::Simulate(args) => dyno_simulate::command::main(&args),
         Command::Keeper(args) => dyno::run::keeper::main(args),
+        Command::CheckTemplate => template_check::main(),
         Command::Pod(pod) => {
             let fetch = dyno::models::pod_fetch(pod.hub.settings(), pod.system_proxy);
             dyno_pod::main(pod.role, Some(fetch))

@@ -5,6 +5,7 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::gguf_values::{GgufSource, Value};
+use super::template_check::template_error;
 use super::{ModelFileError, roots};
 use crate::domain::inventory::{ModelFacts, ModelFormat};
 
@@ -28,8 +29,12 @@ struct Header {
 }
 
 /// Reads the facts of a GGUF file. A split file may be given by any of its parts.
-pub(super) fn read(path: &Path) -> Result<ModelFacts, ModelFileError> {
-    facts(&read_parts(path)?)
+pub(super) fn read(path: &Path, program: &Path) -> Result<ModelFacts, ModelFileError> {
+    let header = read_parts(path)?;
+    let mut facts = facts(&header)?;
+    let template = header.text("tokenizer.chat_template");
+    facts.chat_template_error = template.and_then(|source| template_error(source, program));
+    Ok(facts)
 }
 
 /// The metadata of a GGUF file, and the bytes of the tensors in all its parts.
@@ -232,7 +237,7 @@ fn facts(header: &Header) -> Result<ModelFacts, ModelFileError> {
         vocabulary: header.vocabulary(architecture),
         precision: most.map_or_else(|| "unknown".to_owned(), type_name),
         chat_template: matches!(header.values.get("tokenizer.chat_template"), Some(Value::Text(_) | Value::Other)),
-        chat_template_error: header.text("tokenizer.chat_template").and_then(super::template_error),
+        chat_template_error: None,
         sha256: None,
     })
 }

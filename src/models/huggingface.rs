@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::config_fields::{find, number};
 use super::context::context_length;
+use super::template_check::template_error;
 use super::{ModelFileError, Roots};
 use crate::domain::inventory::{ModelFacts, ModelFormat};
 use dyno_datasets::python_json;
@@ -53,7 +54,7 @@ pub(super) fn config(folder: &Path, roots: &Roots) -> Result<String, ModelFileEr
 }
 
 /// Reads the facts of a folder.
-pub(super) fn read(folder: &Path, roots: &Roots) -> Result<ModelFacts, ModelFileError> {
+pub(super) fn read(folder: &Path, roots: &Roots, program: &Path) -> Result<ModelFacts, ModelFileError> {
     let config =
         json(folder, "config.json", roots)?.ok_or_else(|| ModelFileError::NotAModelFolder("it has no config.json".to_owned()))?;
     let tokenizer = json(folder, "tokenizer_config.json", roots)?;
@@ -83,7 +84,7 @@ pub(super) fn read(folder: &Path, roots: &Roots) -> Result<ModelFacts, ModelFile
         vocabulary: number(&config, &["vocab_size", "padded_vocab_size"]),
         precision: precision(&config, &weights),
         chat_template: template.is_some(),
-        chat_template_error: template.and_then(|source| super::template_error(&source)),
+        chat_template_error: template.and_then(|source| template_error(&source, program)),
         sha256: Some(hex(index.finalize())),
     })
 }
@@ -260,7 +261,7 @@ mod tests {
     use super::*;
 
     fn read(folder: &Path) -> Result<ModelFacts, ModelFileError> {
-        super::read(folder, &Roots::new(&[folder.to_owned()], Path::new("/nowhere"), false))
+        super::read(folder, &Roots::new(&[folder.to_owned()], Path::new("/nowhere"), false), Path::new("/nowhere"))
     }
 
     fn write_tensors(folder: &Path, name: &str, header: &Value, data: usize) {
@@ -332,7 +333,9 @@ mod tests {
         write_tensors(&blobs, "w", &json!({"a": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}}), 32);
         std::os::unix::fs::symlink("../../blobs/c", snapshot.join("config.json")).unwrap();
         std::os::unix::fs::symlink("../../blobs/w", snapshot.join("model.safetensors")).unwrap();
-        let below = |root: &Path| super::read(&snapshot, &Roots::new(&[root.to_owned()], Path::new("/nowhere"), false));
+        let below = |root: &Path| {
+            super::read(&snapshot, &Roots::new(&[root.to_owned()], Path::new("/nowhere"), false), Path::new("/nowhere"))
+        };
         assert_eq!(below(root.path()).unwrap().parameters, 8);
         assert!(matches!(below(&snapshot), Err(ModelFileError::Path(_))));
     }

@@ -10,6 +10,7 @@ pub mod hub;
 mod huggingface;
 mod pod_fetch;
 mod roots;
+pub mod template_check;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -81,12 +82,6 @@ impl ModelFileError {
     }
 }
 
-/// Why a chat template can't be used to count tokens; a sentence's end.
-fn template_error(source: &str) -> Option<String> {
-    let error = dyno_load::tokens::check_template(source).err()?;
-    Some(error.to_string().chars().take(300).collect())
-}
-
 /// A path on another machine: absolute and without `..`; whether it exists is not known here.
 pub fn absolute(path: &str) -> Result<PathBuf, PathError> {
     roots::normal(path)
@@ -115,11 +110,12 @@ pub(crate) fn describe(path: &Path, roots: &Roots) -> Result<Description, ModelF
 }
 
 /// Reads the facts of a GGUF file or a Hugging Face folder. The digest of a GGUF file is left to [`sha256_of`], since it takes
-/// as long as reading the file. Links within a folder are followed if they lead below the roots. Blocks.
-pub fn read_facts(path: &Path, roots: &Roots) -> Result<ModelFacts, ModelFileError> {
+/// as long as reading the file. Links within a folder are followed if they lead below the roots. `program` is Dyno's own, which
+/// checks the chat template in a process apart. Blocks.
+pub fn read_facts(path: &Path, roots: &Roots, program: &Path) -> Result<ModelFacts, ModelFileError> {
     let metadata = std::fs::symlink_metadata(path).map_err(|error| ModelFileError::Io(path.to_owned(), error))?;
     if metadata.is_symlink() {
         return Err(PathError::SymbolicLink(path.to_owned()).into());
     }
-    if metadata.is_dir() { huggingface::read(path, roots) } else { gguf::read(path) }
+    if metadata.is_dir() { huggingface::read(path, roots, program) } else { gguf::read(path, program) }
 }

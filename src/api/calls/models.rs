@@ -221,10 +221,10 @@ async fn file(app: &AppState, new: &NewModel) -> Result<Result<(ModelSource, Opt
         return Ok(Err(FieldError::new("path", "Enter the path of a GGUF file or a Hugging Face folder.")));
     }
     let location = new.location.unwrap_or(FileLocation::Portal);
-    let roots = roots(app).await?;
+    let (roots, program) = (roots(app).await?, app.config.program.clone());
     let looked = off_thread(move || {
         let found = roots.locate(&typed).map_err(ModelFileError::from).and_then(|path| {
-            let facts = read_facts(&path, &roots)?;
+            let facts = read_facts(&path, &roots, &program)?;
             // engines are started with the first part of a split file
             Ok((facts, crate::models::first_part(&path).unwrap_or(path)))
         });

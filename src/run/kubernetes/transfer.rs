@@ -122,11 +122,11 @@ impl KubernetesExecutor {
         let (mount, volume, nodes) = self.cache(spec)?;
         let single = self.app.store.has_single_user().await?;
         let roots = Roots::new(&self.app.config.model_roots, &self.app.config.data_dir, single);
-        let (typed, below) = (path.to_owned(), roots.clone());
+        let (typed, below, program) = (path.to_owned(), roots.clone(), self.app.config.program.clone());
         progress.send_replace("The model's files are being read.".to_owned());
         let (located, facts, files) = tokio::task::spawn_blocking(move || {
             let located = below.locate(&typed)?;
-            let mut facts = models::read_facts(&located, &below)?;
+            let mut facts = models::read_facts(&located, &below, &program)?;
             let files = listed(&located)?;
             if facts.format == ModelFormat::Gguf {
                 facts.sha256 = files.first().map(|file| file.sha256.clone());

@@ -77,8 +77,8 @@ impl LocalExecutor {
 
     /// Reads the files' facts and digest, and compares them with what was known of the model.
     async fn checked(&self, path: PathBuf, roots: Roots, known: Option<&ModelFacts>) -> Result<ModelFacts, TransferError> {
-        let read = path.clone();
-        let mut facts = tokio::task::spawn_blocking(move || models::read_facts(&read, &roots)).await??;
+        let (read, program) = (path.clone(), self.program.clone());
+        let mut facts = tokio::task::spawn_blocking(move || models::read_facts(&read, &roots, &program)).await??;
         if facts.format == ModelFormat::Gguf {
             facts.sha256 = Some(self.digests.of(path).await?);
         }

@@ -6,6 +6,7 @@ mod calibration;
 mod kills;
 mod kubernetes;
 mod streams;
+mod templates;
 mod world;
 
 use std::os::unix::fs::PermissionsExt;

@@ -44,11 +44,16 @@ impl Portal {
         let process = spawn(dir.path(), port, &env);
         let mut portal = Self { client, dir, port, process, env, model: String::new() };
         portal.answers().await;
-        let file = portal.dir.path().canonicalize().unwrap().join("tiny.gguf");
+        let file = portal.model_folder().join("tiny.gguf");
         std::fs::write(&file, tiny_gguf()).unwrap();
         let body = json!({ "name": "tiny", "source": "file", "path": file, "location": "portal" });
         portal.model = text(&portal.client.post("/api/v1/models", &body).await.expect(201)["id"]);
         portal
+    }
+
+    /// Where models may lie.
+    pub fn model_folder(&self) -> PathBuf {
+        self.dir.path().canonicalize().unwrap()
     }
 
     async fn answers(&self) {

@@ -1,4 +1,5 @@
-//! Chat templates, rendered as Python's Jinja does for transformers.
+//! Chat templates, rendered as Python's Jinja does for transformers. They come from strangers: what one may take of time and memory
+//! is bounded while it is rendered. While it is parsed it is not, so that a process which must not end lets another check it.
 
 use std::path::Path;
 
@@ -11,9 +12,23 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use dyno_datasets::python_json;
 use dyno_measure::dataset::ChatMessage;
+use dyno_measure::words::is_invisible;
 
 /// Special tokens that templates write, by the names that transformers gives them.
 const SPECIAL_TOKENS: [&str; 4] = ["bos_token", "eos_token", "unk_token", "pad_token"];
+
+/// Longest error, characters.
+const LONGEST_ERROR: usize = 300;
+/// Longest template, bytes; those of public models have less than 64 KiB.
+const LONGEST: usize = 256 << 10;
+/// Stack for parsing and checking one, bytes: what it nests is parsed, compiled and dropped level by level.
+const STACK: usize = 64 << 20;
+/// What a template may take to render one short message: instructions, and portions of 64 bytes that it makes.
+const CHECK_FUEL: u64 = 500_000;
+/// The same for a whole prompt of ten thousand messages, or of ten million characters.
+const RENDER_FUEL: u64 = 4_000_000;
+/// What a unit of fuel pays for, bytes.
+const PORTION: usize = 64;
 
 /// Why a chat template can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +42,34 @@ pub enum TemplateError {
     /// It is neither a string nor a list of named templates.
     #[error("{0} holds it in an unknown form")]
     UnknownForm(&'static str),
+    #[error("it is longer than {} KiB", LONGEST >> 10)]
+    TooLong,
+    /// It renders a short message with more than any template needs.
+    #[error("it takes too much time or memory")]
+    TooCostly,
+    #[error("there was no room to check it: {0}")]
+    NotChecked(#[source] std::io::Error),
     /// It uses something that is not supported here, or rejects a user message.
-    #[error("{0}")]
-    Jinja(#[from] Error),
+    #[error("{}", visible(.0))]
+    Jinja(Error),
+}
+
+/// An error may repeat the template.
+fn visible(error: &Error) -> String {
+    let text: String = error.to_string().chars().filter(|letter| !is_invisible(*letter)).take(LONGEST_ERROR).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl From<Error> for TemplateError {
+    fn from(error: Error) -> Self {
+        if is_out_of_fuel(&error) { Self::TooCostly } else { Self::Jinja(error) }
+    }
+}
+
+/// Whether an error, or one behind it, is that the fuel was used up.
+fn is_out_of_fuel(error: &(dyn std::error::Error + 'static)) -> bool {
+    let of_kind = error.downcast_ref::<Error>().is_some_and(|error| error.kind() == ErrorKind::OutOfFuel);
+    of_kind || error.source().is_some_and(is_out_of_fuel)
 }
 
 #[derive(Debug)]
@@ -60,7 +100,16 @@ impl Template {
     }
 
     fn new(source: &str, special_tokens: Vec<(&'static str, String)>) -> Result<Self, TemplateError> {
+        if source.len() > LONGEST {
+            return Err(TemplateError::TooLong);
+        }
+        on_large_stack(|| Self::checked(source, special_tokens))?
+    }
+
+    /// Parses the template, and renders it with one message.
+    fn checked(source: &str, special_tokens: Vec<(&'static str, String)>) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
+        environment.set_fuel(Some(CHECK_FUEL));
         environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         environment.set_unknown_method_callback(python_methods);
         environment.add_function("raise_exception", |words: String| -> Result<String, Error> {
@@ -70,8 +119,9 @@ impl Template {
         environment.add_function("strftime_now", |_format: String| "01 Jan 2026".to_owned());
         environment.add_filter("tojson", to_json);
         environment.add_template_owned("chat", without_generation(source))?;
-        let template = Self { environment, special_tokens };
+        let mut template = Self { environment, special_tokens };
         template.render(&[ChatMessage { role: "user".to_owned(), content: "Hello".to_owned() }])?;
+        template.environment.set_fuel(Some(RENDER_FUEL));
         Ok(template)
     }
 
@@ -85,6 +135,15 @@ impl Template {
         let values = context! { messages => messages, add_generation_prompt => true, tools => none, documents => Value::from(()), ..tokens };
         self.environment.get_template("chat")?.render(values)
     }
+}
+
+/// Does work on a thread of its own, with [`STACK`].
+fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, TemplateError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let done = thread.map_err(TemplateError::NotChecked)?.join();
+        done.map_err(|_| TemplateError::NotChecked(std::io::Error::other("it broke off")))
+    })
 }
 
 /// The source of the template: its own file, or a field of a JSON file or of the tokenizer's configuration.
@@ -148,6 +207,7 @@ fn without_generation(source: &str) -> String {
 /// Python's string methods: those of minijinja-contrib, and some more.
 fn python_methods(state: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
     if let Some(text) = value.as_str() {
+        state.consume_fuel((text.len() / PORTION) as u64)?;
         let first = arguments.first().and_then(Value::as_str);
         match (method, first) {
             ("rsplit", _) => return Ok(rsplit(text, first, arguments.get(1).and_then(Value::as_i64)).into()),
@@ -192,11 +252,11 @@ fn rsplit(text: &str, by: Option<&str>, most: Option<i64>) -> Vec<String> {
 }
 
 /// Writes JSON like Python's `json.dumps` in transformers: spaces after commas and colons, no HTML escapes.
-fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
+fn to_json(state: &State<'_, '_>, value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     let only_ascii: Option<bool> = options.get("ensure_ascii")?;
     options.assert_all_used()?;
-    let mut text = Vec::new();
+    let mut text = FueledText { state, text: Vec::new(), is_out: false };
     let written = match indent {
         Some(indent) => {
             let spaces = " ".repeat(indent.min(32));
@@ -205,6 +265,10 @@ fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
         }
         None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, OneLine(CompactFormatter))),
     };
+    let FueledText { text, is_out, .. } = text;
+    if is_out {
+        return Err(ErrorKind::OutOfFuel.into());
+    }
     written.map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
     let text = String::from_utf8_lossy(&text).into_owned();
     if only_ascii != Some(true) {
@@ -216,6 +280,30 @@ fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
         c => c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
     });
     Ok(escaped.collect())
+}
+
+/// A text that is paid for as it grows: the same value may stand in a list many times.
+struct FueledText<'a, 'b, 'c> {
+    state: &'a State<'b, 'c>,
+    text: Vec<u8>,
+    /// Whether it was not paid for.
+    is_out: bool,
+}
+
+impl std::io::Write for FueledText<'_, '_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let portions = (self.text.len() + bytes.len()) / PORTION - self.text.len() / PORTION;
+        if self.state.consume_fuel(portions as u64).is_err() {
+            self.is_out = true;
+            return Err(std::io::Error::other("too much"));
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Formats on one line with Python's separators.
@@ -277,6 +365,43 @@ mod tests {
             rendered("{% for i in [1, 2, 3] %}{% if i == 1 %}{% continue %}{% endif %}{{ i }}{% break %}{% endfor %}"),
             "2"
         );
+    }
+
+    /// A stranger's template must end neither the portal nor its memory.
+    #[test]
+    fn what_a_template_takes_is_bounded() {
+        let costly = [
+            "{% for i in range(99999) %}{% for j in range(99999) %}{% for k in range(99999) %}{% endfor %}{% endfor %}{% endfor %}",
+            "{{ [1] | batch(1000000000, 0) | list | length }}",
+            "{{ '%1000000000s' | format('a') }}",
+            "{{ 'a\nb' | indent(1000000000) }}",
+            "{{ 'a' * 1000000000 }}",
+            "{% set n = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
+            "{% set n = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set n.x = n.x.replace('', n.x) %}{% endfor %}",
+            "{% set n = namespace(x=['aaaaaaaaaa']) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x | tojson }}",
+            "{% set n = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set n.x = n.x.rsplit('b') | join('') + n.x %}{% endfor %}",
+        ];
+        for source in costly {
+            let error = check_template(source).unwrap_err();
+            assert!(matches!(error, TemplateError::TooCostly), "{source}: {error}");
+        }
+        let long = check_template(&"a".repeat(LONGEST + 1)).unwrap_err().to_string();
+        assert_eq!(long, "it is longer than 256 KiB");
+    }
+
+    #[test]
+    fn an_error_repeats_nothing_that_hides() {
+        let error = check_template("{{ raise_exception('a\u{202e}b\u{1b}[31m') }}").unwrap_err().to_string();
+        assert!(error.contains('a') && !error.chars().any(is_invisible), "{error:?}");
+    }
+
+    #[test]
+    fn a_long_conversation_is_rendered() {
+        let source = "{% for message in messages %}{{ '<|' + message.role + '|>' }}{{ message.content | trim }}{% endfor %}";
+        let template = Template::new(source, Vec::new()).unwrap();
+        let long = ChatMessage { role: "user".to_owned(), content: "abcdefghij".repeat(1_000) };
+        let messages: Vec<ChatMessage> = std::iter::repeat_n(long, 1_000).collect();
+        assert_eq!(template.render(&messages).unwrap().len(), 1_000 * (10_000 + 8));
     }
 
     #[test]

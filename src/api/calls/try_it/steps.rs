@@ -234,8 +234,8 @@ async fn register_model(app: &AppState, actor: &Actor, path: &Path) -> Result<Mo
     if let Some(model) = known.into_iter().find(same) {
         return Ok(model);
     }
-    let file = path.to_owned();
-    let facts = tokio::task::spawn_blocking(move || read_facts(&file, &Roots::default())).await;
+    let (file, program) = (path.to_owned(), app.config.program.clone());
+    let facts = tokio::task::spawn_blocking(move || read_facts(&file, &Roots::default(), &program)).await;
     let mut facts = match facts {
         Ok(Ok(facts)) => facts,
         Ok(Err(error)) => return Err(TryItError::Model(error)),
