@@ -100,7 +100,7 @@ impl Store {
     }
 
     /// Changes a person's password from the one that was just verified (`was`). Ends the person's other sessions and voids
-    /// unused links. `Stale` if the password was changed meanwhile.
+    /// unused links. `Stale` if the password was changed, or the account shut, meanwhile.
     pub async fn change_password(
         &self,
         id: Uuid,
@@ -111,7 +111,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let id = id.to_string();
-        let done = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
+        let done = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ? AND disabled_at IS NULL")
             .bind(hash)
             .bind(&id)
             .bind(was)

@@ -36,15 +36,20 @@ pub async fn sign_in(app: &AppState, name: &str, password: &Secret, peer: IpAddr
     tokio::time::sleep(throttle::begin(&app.sign_in_attempts, name, peer, Instant::now())?).await;
     let found = app.store.user_for_sign_in(name).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
-    let matches =
-        password.expose().chars().count() <= MOST_PASSWORD && verify_password(&app.password_hashing, password, hash).await?;
-    let Some(user) = user.filter(|_| matches) else {
+    let matches = password.expose().chars().count() <= MOST_PASSWORD
+        && verify_password(&app.password_hashing, password, hash.clone()).await?;
+    // The same words whether the name or the password is wrong.
+    let refused = || {
         tracing::info!(peer = %peer, "sign-in failed");
-        // The same words whether the name or the password is wrong.
-        return Err(Problem::field("password", "Name or password is wrong."));
+        Problem::field("password", "Name or password is wrong.")
     };
+    let (Some(user), Some(hash)) = (user.filter(|_| matches), hash) else { return Err(refused()) };
+    let begun = session::begin(app, user, &hash).await.map_err(|error| match error {
+        StoreError::Stale => refused(),
+        other => other.into(),
+    })?;
     throttle::succeeded(&app.sign_in_attempts, name, peer);
-    session::begin(app, user).await
+    Ok(begun)
 }
 
 /// Whom a one-time link is for; a problem that says why, if it does not work.
@@ -74,11 +79,15 @@ pub async fn accept_link(app: &AppState, token: &str, name: Option<&str>, passwo
         return Err(Problem::invalid(errors));
     }
     let hash = hash_password(&app.password_hashing, password).await?;
-    let user = app.store.use_link(&digest(token), name, &hash, Timestamp::now()).await.map_err(|error| match error {
-        StoreError::NotFound(_) => dead("This link was used already. Sign in with the password that was set."),
+    let user =
+        app.store.use_link(&digest(token), name.as_deref(), &hash, Timestamp::now()).await.map_err(|error| match error {
+            StoreError::NotFound(_) => dead("This link was used already. Sign in with the password that was set."),
+            other => other.into(),
+        })?;
+    session::begin(app, user, &hash).await.map_err(|error| match error {
+        StoreError::Stale => Problem::conflict("Your account was changed meanwhile. Sign in with your password."),
         other => other.into(),
-    })?;
-    session::begin(app, user).await
+    })
 }
 
 /// What is wrong with a new password.
