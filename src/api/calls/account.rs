@@ -10,6 +10,7 @@ use crate::auth::session::{self, NewSession};
 use crate::auth::{LEAST_PASSWORD, digest, hash_password, random_token, throttle, verify_password};
 use crate::credentials::Secret;
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
+use crate::domain::text::kept_name;
 use crate::domain::user::{Actor, LinkInfo};
 use crate::state::AppState;
 use crate::store::{LinkState, StoreError};
@@ -69,9 +70,9 @@ fn dead(detail: &str) -> Problem {
 /// Uses a one-time link: sets the password, and the name where one is given, and signs the person in.
 pub async fn accept_link(app: &AppState, token: &str, name: Option<&str>, password: &Secret) -> Result<NewSession, Problem> {
     link_info(app, token).await?;
-    let name = name.map(str::trim).filter(|name| !name.is_empty());
+    let name = name.map(kept_name).filter(|name| !name.is_empty());
     let mut errors = Vec::new();
-    if let Some(message) = name.and_then(name_error) {
+    if let Some(message) = name.as_deref().and_then(name_error) {
         errors.push(FieldError::new("name", message));
     }
     errors.extend(password_error(password).map(|message| FieldError::new("password", message)));
