@@ -38,7 +38,13 @@ fn is_open(method: &Method, path: &str) -> bool {
     let method = if method == Method::HEAD { &Method::GET } else { method };
     OPEN.iter().any(|(open, exact)| open == method && *exact == path)
         // the page of a one-time link, authenticated by the link itself
-        || (method == Method::GET && path.strip_prefix("/link/").is_some_and(|token| !token.is_empty() && !token.contains('/')))
+        || (method == Method::GET && path.strip_prefix("/link/").is_some_and(is_segment))
+}
+
+/// Whether a path's end is one segment and stays so. The pages' router reads a path as browsers do (`%2e%2e` leads up, `\` is `/`),
+/// and would draw another page than the one that is let through here.
+fn is_segment(end: &str) -> bool {
+    !end.is_empty() && !end.contains(['/', '\\', '%']) && !matches!(end, "." | "..")
 }
 
 /// Authenticates a request. Without a valid session or token, pages and forms are redirected to the sign-in, everything else
@@ -77,4 +83,22 @@ pub async fn require_identity(State(app): State<AppState>, mut request: Request,
         Err(problem) => return problem.into_response(),
     }
     next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_links_page_is_open_and_no_other_below_it() {
+        for open in ["/link/abc", "/link/a-b_c", "/link/abc.", "/link/..."] {
+            assert!(is_open(&Method::GET, open) && is_open(&Method::HEAD, open), "{open}");
+            assert!(!is_open(&Method::POST, open), "{open}");
+        }
+        for closed in
+            ["/link/", "/link/a/b", "/link/..", "/link/.", "/link/%2e%2e", "/link/.%2E", "/link/..%2fruns", "/link/..\\runs"]
+        {
+            assert!(!is_open(&Method::GET, closed), "{closed}");
+        }
+    }
 }

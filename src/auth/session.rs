@@ -7,6 +7,7 @@ use crate::credentials::Secret;
 use crate::domain::problem::Problem;
 use crate::domain::user::{Actor, User};
 use crate::state::AppState;
+use crate::store::StoreError;
 
 /// A session ends after this time without use …
 pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -21,15 +22,15 @@ pub struct NewSession {
     pub ends: Timestamp,
 }
 
-/// Begins a session for an authenticated person.
-pub async fn begin(app: &AppState, user: User) -> Result<NewSession, Problem> {
+/// Begins a session for a person whose password was verified against this hash. `Stale` if the account is no longer as it was then.
+pub async fn begin(app: &AppState, user: User, password_hash: &str) -> Result<NewSession, StoreError> {
     let now = Timestamp::now();
     let session = NewSession {
         actor: Actor { id: user.id, name: user.name, role: user.role },
         secret: random_token(),
         ends: now + SESSION_LIFE,
     };
-    app.store.create_session(&digest(session.secret.expose()), user.id, now, session.ends).await?;
+    app.store.create_session(&digest(session.secret.expose()), user.id, password_hash, now, session.ends).await?;
     Ok(session)
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::token::digest;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::text::folded;
 use crate::state::Attempts;
 
 /// Failed sign-ins are counted over this time.
@@ -50,6 +51,9 @@ pub fn wrong_token(attempts: &Attempts, peer: IpAddr, now: Instant) -> Result<()
     Err(Problem::new(ProblemKind::TooManyRequests, "Too many wrong tokens. Wait a minute and try again."))
 }
 
+/// Characters of a name that are looked at; no account's is as long.
+const LONGEST_NAME: usize = 200;
+
 /// The keys by which tries are counted.
 struct Keys {
     peer: String,
@@ -59,8 +63,10 @@ struct Keys {
 
 impl Keys {
     fn of(account: &str, peer: IpAddr) -> Self {
+        // as accounts are found by it, or each way of writing a name would have its own tries
+        let start: String = account.chars().take(LONGEST_NAME).collect();
         // a digest, so that long names take no more memory
-        let account = hex::encode(digest(&account.to_lowercase()));
+        let account = hex::encode(digest(&folded(&start)));
         let peer = network_of(peer);
         Self { pair: format!("pair {peer} {account}"), peer: format!("peer {peer}"), account: format!("account {account}") }
     }

@@ -125,7 +125,7 @@ fn text(folder: &Path, name: &str, roots: &Roots) -> Result<Option<Vec<u8>>, Mod
 fn architecture(config: &Value) -> String {
     let kind = config.get("model_type").and_then(Value::as_str);
     let class = config.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
-    kind.or(class).unwrap_or("unknown").chars().take(100).collect()
+    kind.or(class).unwrap_or("unknown").to_owned()
 }
 
 /// Bits per weight, where the configuration says that weights are packed.
@@ -298,6 +298,22 @@ mod tests {
         assert_eq!(facts.context_length, Some(4096));
         assert!(facts.chat_template);
         assert_eq!(facts.sha256.unwrap().len(), 64);
+    }
+
+    #[test]
+    fn texts_of_a_folder_are_fit_to_be_shown() {
+        let hostile = format!("\u{202e}my\u{200b}\r\nkind{}", "x".repeat(200_000));
+        let folder = folder(&json!({"architectures": [hostile], "quantization_config": {"quant_method": hostile, "bits": 4}}));
+        let header = json!({"a": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}});
+        write_tensors(folder.path(), "model.safetensors", &header, 32);
+        let roots = Roots::new(&[folder.path().to_owned()], Path::new("/nowhere"), false);
+        let facts = crate::models::read_facts(folder.path(), &roots).unwrap();
+        assert_eq!(facts.architecture, format!("my kind{}", "x".repeat(93)));
+        assert_eq!(facts.precision, format!("MY KIND{}", "X".repeat(93)));
+        let index = json!({"weight_map": {"a": hostile}});
+        std::fs::write(folder.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
+        let said = crate::models::read_facts(folder.path(), &roots).unwrap_err().sentence();
+        assert!(said.chars().count() < 700 && !said.contains(['\u{202e}', '\r']), "{said}");
     }
 
     #[test]

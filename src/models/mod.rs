@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::domain::inventory::ModelFacts;
+use dyno_measure::words::{is_blank, one_line};
 
 pub use cloud::{CloudError, normalised_base_url};
 pub use digest::sha256_of;
@@ -24,6 +25,11 @@ pub(crate) use gguf_values::Value as GgufValue;
 pub use hub::HubSettings;
 pub use pod_fetch::pod_fetch;
 pub use roots::{PathError, Roots};
+
+/// Longest text of a model's facts, characters; those of real models have some twenty.
+const LONGEST_FACT: usize = 100;
+/// Most of what a model's files say that a sentence repeats, characters.
+const LONGEST_SAID: usize = 500;
 
 /// Why a model's files could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -73,11 +79,13 @@ impl ModelFileError {
             Self::BigEndian => {
                 "This is a big-endian GGUF file; engines on this kind of machine need a little-endian one.".to_owned()
             }
-            Self::Part { file, error } => format!("{file}: {}", error.sentence()),
-            Self::Damaged(what) => format!("The file is damaged or incomplete: {what}."),
+            Self::Part { file, error } => format!("{}: {}", one_line(file, LONGEST_SAID), error.sentence()),
+            Self::Damaged(what) => format!("The file is damaged or incomplete: {}.", one_line(what, LONGEST_SAID)),
             Self::NotAModelFolder(what) => format!("This is not a Hugging Face model folder: {what}."),
-            Self::Missing(file) => format!("The file {file} is missing."),
-            Self::Io(path, error) => format!("{} could not be read: {}.", path.display(), error.kind()),
+            Self::Missing(file) => format!("The file {} is missing.", one_line(file, LONGEST_SAID)),
+            Self::Io(path, error) => {
+                format!("{} could not be read: {}.", one_line(&path.display().to_string(), LONGEST_SAID), error.kind())
+            }
         }
     }
 }
@@ -117,5 +125,15 @@ pub fn read_facts(path: &Path, roots: &Roots, program: &Path) -> Result<ModelFac
     if metadata.is_symlink() {
         return Err(PathError::SymbolicLink(path.to_owned()).into());
     }
-    if metadata.is_dir() { huggingface::read(path, roots, program) } else { gguf::read(path, program) }
+    let facts = if metadata.is_dir() { huggingface::read(path, roots, program) } else { gguf::read(path, program) }?;
+    Ok(with_short_texts(facts))
+}
+
+/// Facts whose texts, which are whatever the files' author wrote, are fit to be shown.
+fn with_short_texts(facts: ModelFacts) -> ModelFacts {
+    let shown = |text: &str| match one_line(text, LONGEST_FACT) {
+        line if is_blank(&line) => "unknown".to_owned(),
+        line => line,
+    };
+    ModelFacts { architecture: shown(&facts.architecture), precision: shown(&facts.precision), ..facts }
 }

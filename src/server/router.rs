@@ -37,7 +37,10 @@ pub const UPLOAD_LIMIT: usize = 256 * 1024 * 1024 + 64 * 1024;
 /// too many.
 const UPLOAD_SLACK: usize = 16 * 1024 * 1024;
 /// The calls that take an upload: the API's, and the form's.
-const UPLOADS: [&str; 2] = ["/api/v1/datasets", "/api/ui/dataset-upload"];
+const UPLOADS: [&str; 2] = ["/api/v1/datasets", expired_session_form::UPLOAD];
+/// The calls that take a multipart form. The parser of server functions panics at a header without a boundary, so that one which
+/// is missing here answers 500 (a test posts to them all).
+const MULTIPART: [&str; 3] = [UPLOADS[0], UPLOADS[1], "/api/ui/cluster-save"];
 
 /// The pages' routes. To be generated once per process, before anything is served: while Leptos generates them, pages in the
 /// whole process load no data, and a page rendered just then would wait for ever
@@ -136,10 +139,13 @@ async fn method_not_allowed() -> Response<Body> {
 
 /// Limits the body; one announced as larger is refused before it is read. A browser's refused upload is redirected to its form.
 async fn body_limit(State(portal): State<AppState>, mut request: Request, next: Next) -> Response<Body> {
-    let upload = request.method() == Method::POST && UPLOADS.contains(&request.uri().path());
-    // the multipart parser of server functions can't handle a header without a boundary
-    if upload && !multipart::is_well_formed(request.headers()).await {
-        let detail = "The upload was not understood. Send name and file as multipart/form-data.";
+    let (upload, form) = (posts_to(&UPLOADS, &request), posts_to(&MULTIPART, &request));
+    if form && !multipart::is_well_formed(request.headers()).await {
+        let detail = if upload {
+            "The upload was not understood. Send name and file as multipart/form-data."
+        } else {
+            "The form was not understood. Send its fields as multipart/form-data."
+        };
         return refuse(&portal, request, Problem::new(ProblemKind::BadRequest, detail)).await;
     }
     let limit = if upload { UPLOAD_LIMIT } else { BODY_LIMIT };
@@ -169,6 +175,10 @@ async fn body_limit(State(portal): State<AppState>, mut request: Request, next: 
         return body_too_large(limit);
     }
     response
+}
+
+fn posts_to(paths: &[&str], request: &Request) -> bool {
+    request.method() == Method::POST && paths.contains(&request.uri().path())
 }
 
 /// Passes an upload on as far as its parts' heads are short. Those who read it say what else is wrong with it, its length

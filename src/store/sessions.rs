@@ -26,17 +26,29 @@ pub enum LinkState {
 }
 
 impl Store {
-    /// For sign-in: begins a session.
-    pub async fn create_session(&self, hash: &[u8], user: Uuid, now: Timestamp, ends: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO sessions (hash, user_id, created_at, last_seen_at, expires_at) VALUES (?, ?, ?, ?, ?)")
-            .bind(hash)
-            .bind(user.to_string())
-            .bind(ms(now))
-            .bind(ms(now))
-            .bind(ms(ends))
-            .execute(&self.write)
-            .await?;
-        Ok(())
+    /// For sign-in: begins a session of a person whose password was verified against `password_hash`. `Stale` if that is no longer
+    /// the password, or the account was shut or removed meanwhile: verifying takes long enough for either.
+    pub async fn create_session(
+        &self,
+        hash: &[u8],
+        user: Uuid,
+        password_hash: &str,
+        now: Timestamp,
+        ends: Timestamp,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO sessions (hash, user_id, created_at, last_seen_at, expires_at)
+             SELECT ?1, id, ?2, ?2, ?3 FROM users
+             WHERE id = ?4 AND password_hash = ?5 AND disabled_at IS NULL AND removed_at IS NULL",
+        )
+        .bind(hash)
+        .bind(ms(now))
+        .bind(ms(ends))
+        .bind(user.to_string())
+        .bind(password_hash)
+        .execute(&self.write)
+        .await?;
+        if done.rows_affected() == 0 { Err(StoreError::Stale) } else { Ok(()) }
     }
 
     /// For sign-in: the session's owner, if it has neither been idle for longer than `idle` nor reached its absolute end.
@@ -100,20 +112,27 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// For sign-in: creates a one-time link, which replaces the person's unused ones.
+    /// For sign-in: creates a one-time link, which replaces the person's unused ones. `NotFound` if the account was shut or removed
+    /// meanwhile: the link would work once it is opened again.
     pub async fn create_link(&self, hash: &[u8], user: Uuid, now: Timestamp, ends: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM one_time_links WHERE user_id = ? AND used_at IS NULL")
             .bind(user.to_string())
             .execute(&mut *tx)
             .await?;
-        sqlx::query("INSERT INTO one_time_links (hash, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)")
-            .bind(hash)
-            .bind(user.to_string())
-            .bind(ms(now))
-            .bind(ms(ends))
-            .execute(&mut *tx)
-            .await?;
+        let done = sqlx::query(
+            "INSERT INTO one_time_links (hash, user_id, created_at, expires_at)
+             SELECT ?, id, ?, ? FROM users WHERE id = ? AND disabled_at IS NULL AND removed_at IS NULL",
+        )
+        .bind(hash)
+        .bind(ms(now))
+        .bind(ms(ends))
+        .bind(user.to_string())
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::NotFound("person"));
+        }
         Ok(tx.commit().await?)
     }
 

@@ -24,18 +24,22 @@ impl FromRow<'_, SqliteRow> for ApiToken {
 }
 
 impl Store {
-    /// Adds a token of the actor's own.
+    /// Adds a token of the actor's own. `NotFound` if the account was shut or removed since the request was let in: the token would
+    /// work once it is opened again.
     pub async fn create_token(&self, actor: &Actor, name: &str, hash: &[u8], now: Timestamp) -> Result<ApiToken, StoreError> {
         let token = ApiToken { id: Uuid::now_v7(), name: name.to_owned(), created_at: now, last_used_at: None };
-        sqlx::query("INSERT INTO tokens (id, owner, name, hash, created_at) VALUES (?, ?, ?, ?, ?)")
-            .bind(token.id.to_string())
-            .bind(actor.id.to_string())
-            .bind(name)
-            .bind(hash)
-            .bind(ms(now))
-            .execute(&self.write)
-            .await?;
-        Ok(token)
+        let done = sqlx::query(
+            "INSERT INTO tokens (id, owner, name, hash, created_at)
+             SELECT ?, id, ?, ?, ? FROM users WHERE id = ? AND disabled_at IS NULL AND removed_at IS NULL",
+        )
+        .bind(token.id.to_string())
+        .bind(name)
+        .bind(hash)
+        .bind(ms(now))
+        .bind(actor.id.to_string())
+        .execute(&self.write)
+        .await?;
+        if done.rows_affected() == 0 { Err(StoreError::NotFound("person")) } else { Ok(token) }
     }
 
     /// The actor's own tokens, newest first.

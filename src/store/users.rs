@@ -10,7 +10,11 @@ use uuid::fmt::Hyphenated;
 use super::person_row::must_be_free;
 use super::row::ms;
 use super::{Store, StoreError, sessions};
+use crate::domain::text::folded;
 use crate::domain::user::{Actor, Role, User};
+
+/// Longest name that is compared with all others, bytes; no account's is as long.
+const LONGEST_LOOKED_FOR: usize = 1_000;
 
 impl Store {
     /// Adds a person, who can't sign in before a password is set.
@@ -60,10 +64,22 @@ impl Store {
         Ok(sqlx::query_scalar(query).bind(id.to_string()).fetch_one(&self.read).await?)
     }
 
-    /// For sign-in: the person with that name, and the password's hash, if set.
+    /// For sign-in: the person with that name, and the password's hash, if set. Where nobody has it as it is written, the one person
+    /// whose name looks like it.
     pub async fn user_for_sign_in(&self, name: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
         let query = "SELECT * FROM users WHERE name = ? AND disabled_at IS NULL AND removed_at IS NULL";
-        let row = sqlx::query(query).bind(name).fetch_optional(&self.read).await?;
+        let mut row = sqlx::query(query).bind(name).fetch_optional(&self.read).await?;
+        if row.is_none() && name.len() <= LONGEST_LOOKED_FOR {
+            let query = "SELECT * FROM users WHERE disabled_at IS NULL AND removed_at IS NULL";
+            let wanted = folded(name);
+            let mut alike = Vec::new();
+            for person in sqlx::query(query).fetch_all(&self.read).await? {
+                if folded(person.try_get("name")?) == wanted {
+                    alike.push(person);
+                }
+            }
+            row = alike.pop().filter(|_| alike.is_empty());
+        }
         row.map(|row| Ok((User::from_row(&row)?, row.try_get("password_hash")?))).transpose()
     }
 
@@ -100,7 +116,7 @@ impl Store {
     }
 
     /// Changes a person's password from the one that was just verified (`was`). Ends the person's other sessions and voids
-    /// unused links. `Stale` if the password was changed meanwhile.
+    /// unused links. `Stale` if the password was changed, or the account shut, meanwhile.
     pub async fn change_password(
         &self,
         id: Uuid,
@@ -111,7 +127,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let id = id.to_string();
-        let done = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
+        let done = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ? AND disabled_at IS NULL")
             .bind(hash)
             .bind(&id)
             .bind(was)

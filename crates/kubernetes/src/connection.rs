@@ -16,6 +16,7 @@ use crate::answer::LimitLayer;
 use crate::api_error::{ApiError, words_of};
 use crate::permissions::Rule;
 use crate::struck::{self, secrets_of};
+use crate::words::shortened;
 
 /// Until the API server has taken a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -95,10 +96,10 @@ impl Connection {
     /// # Errors
     /// When it does not answer.
     pub async fn version(&self) -> Result<String, ApiError> {
-        Ok(self.client.apiserver_version().await?.git_version)
+        Ok(shortened(&self.client.apiserver_version().await?.git_version))
     }
 
-    /// The user's name, as the API server knows it; absent where it does not tell.
+    /// The user's name, as the API server knows it; absent where it does not tell, or tells one that can't be shown as it is.
     ///
     /// # Errors
     /// When it does not answer, or is older than Kubernetes 1.28.
@@ -106,7 +107,7 @@ impl Connection {
         let reviews = Api::<SelfSubjectReview>::all(self.client.clone());
         let review = reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await?;
         let user = review.status.and_then(|status| status.user_info).and_then(|user| user.username);
-        Ok(user.filter(|name| !name.is_empty()))
+        Ok(user.filter(|name| !name.is_empty() && shortened(name) == *name))
     }
 
     /// Those of the rules that the user does not have.
@@ -156,8 +157,8 @@ mod tests {
 
     use super::*;
 
-    /// An answer of whoever is at a cluster's address to a request that came with this token.
-    async fn answered(token: &str, status: u16, body: &str) -> ApiError {
+    /// What the version is taken to be by an answer of whoever is at a cluster's address, to a request that came with this token.
+    async fn version_answered(token: &str, status: u16, body: &str) -> Result<String, ApiError> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let kubeconfig = serde_json::json!({
             "clusters": [{"name": "c", "cluster": {"server": format!("http://{}", listener.local_addr().unwrap())}}],
@@ -177,9 +178,27 @@ mod tests {
             String::from_utf8(head).unwrap()
         });
         let connection = Connection::with_kubeconfig(&kubeconfig.to_string()).await.unwrap();
-        let error = connection.version().await.unwrap_err();
+        let version = connection.version().await;
         assert!(server.join().unwrap().contains(token), "it was sent");
-        error
+        version
+    }
+
+    async fn answered(token: &str, status: u16, body: &str) -> ApiError {
+        version_answered(token, status, body).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn the_version_is_one_short_line() {
+        let told = |version: &str| {
+            let names = ["major", "minor", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"];
+            let mut info: serde_json::Map<_, _> = names.into_iter().map(|name| (name.to_owned(), "".into())).collect();
+            info.insert("gitVersion".to_owned(), version.into());
+            serde_json::Value::from(info).to_string()
+        };
+        assert_eq!(version_answered("plain0secret", 200, &told("v1.33.4")).await.unwrap(), "v1.33.4");
+        let long = format!("v1\r\n\u{202e}.\u{1b}[2J{}", "3".repeat(3_000_000));
+        let version = version_answered("plain0secret", 200, &told(&long)).await.unwrap();
+        assert!(version.starts_with("v1 .[2J33") && version.chars().count() == 500, "{version:?}");
     }
 
     #[tokio::test]

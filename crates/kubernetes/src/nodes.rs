@@ -15,6 +15,7 @@ use crate::node_use::NodeUse;
 use crate::objects::{DEVICE_TAINTS, MANAGED_BY, RUN_LABEL};
 use crate::quantity;
 use crate::vendor::Vendor;
+use crate::words::{is_key, is_label_value, is_object_name, shortened};
 
 type NodeLabels = BTreeMap<String, String>;
 
@@ -81,7 +82,8 @@ impl ClusterNode {
     }
 }
 
-/// A node without what is not read of it: images, volumes and who set which field are most of its size.
+/// A node without what is not read of it: images, volumes and who set which field are most of its size. Its texts are fit to be
+/// shown, whoever answers: names, labels and resources that Kubernetes would not have are left out, others shortened.
 #[derive(Debug, serde::Deserialize)]
 #[serde(from = "Node")]
 pub(crate) struct TrimmedNode(pub(crate) Node);
@@ -92,16 +94,33 @@ impl From<Node> for TrimmedNode {
         const MOST: usize = 1_000;
         node.metadata.managed_fields = None;
         node.metadata.annotations = None;
+        node.metadata.name = node.metadata.name.filter(|name| is_object_name(name));
         if let Some(labels) = &mut node.metadata.labels {
             let mut kept = 0..MOST;
-            labels.retain(|_, _| kept.next().is_some());
+            labels.retain(|key, value| is_key(key) && is_label_value(value) && kept.next().is_some());
         }
         if let Some(taints) = node.spec.as_mut().and_then(|spec| spec.taints.as_mut()) {
             taints.truncate(MOST);
+            for taint in taints {
+                (taint.key, taint.effect) = (shortened(&taint.key), shortened(&taint.effect));
+                taint.value = taint.value.as_deref().map(shortened);
+            }
         }
         if let Some(status) = &mut node.status {
             (status.images, status.volumes_attached, status.volumes_in_use) = (None, None, None);
-            status.conditions.get_or_insert_default().truncate(MOST);
+            let conditions = status.conditions.get_or_insert_default();
+            conditions.truncate(MOST);
+            for condition in conditions {
+                condition.message = condition.message.as_deref().map(shortened);
+            }
+            if let Some(resources) = &mut status.allocatable {
+                resources.retain(|resource, _| is_key(resource));
+            }
+            if let Some(info) = &mut status.node_info {
+                for text in [&mut info.os_image, &mut info.kernel_version, &mut info.kubelet_version, &mut info.architecture] {
+                    *text = shortened(text);
+                }
+            }
         }
         Self(node)
     }
@@ -147,7 +166,7 @@ impl Connection {
     }
 }
 
-/// The nodes by name, with what the pods on them have asked for.
+/// The nodes by name, with what the pods on them have asked for; one without a name can't be used for anything.
 fn facts(nodes: &[Node], pods: &[PodRequests], usage: &[NodeUse]) -> Vec<ClusterNode> {
     let mut requested: BTreeMap<&str, Requested> = BTreeMap::new();
     for pod in pods {
@@ -163,10 +182,10 @@ fn facts(nodes: &[Node], pods: &[PodRequests], usage: &[NodeUse]) -> Vec<Cluster
     let none = Requested::default();
     let mut found: Vec<ClusterNode> = nodes
         .iter()
-        .map(|node| {
-            let name = node.metadata.name.as_deref().unwrap_or_default();
+        .filter_map(|node| {
+            let name = node.metadata.name.as_deref()?;
             let used = usage.iter().find(|used| used.node() == name);
-            one(node, name, requested.get(name).unwrap_or(&none), used)
+            Some(one(node, name, requested.get(name).unwrap_or(&none), used))
         })
         .collect();
     found.sort_by(|a, b| a.hostname.cmp(&b.hostname));
@@ -199,7 +218,11 @@ fn one(node: &Node, name: &str, requested: &Requested, used: Option<&NodeUse>) -
     let info = node.status.as_ref().and_then(|status| status.node_info.as_ref());
     let usage = |resource: &str| used.and_then(|used| used.amount(resource));
     ClusterNode {
-        hostname: labels.get("kubernetes.io/hostname").cloned().unwrap_or_else(|| name.to_owned()),
+        hostname: labels
+            .get("kubernetes.io/hostname")
+            .filter(|name| !name.is_empty())
+            .cloned()
+            .unwrap_or_else(|| name.to_owned()),
         name: name.to_owned(),
         problem: problem(node),
         taints: taints(node),

@@ -152,3 +152,27 @@ fn amd_and_gaudi_are_read() {
     assert_eq!(amd.product.as_deref(), Some("AMD Instinct MI300X OAM"));
     assert_eq!((gaudi.vendor, &gaudi.product), (Vendor::Habana, &None));
 }
+
+#[test]
+fn what_kubernetes_would_not_say_is_not_shown() {
+    let hostile = "a\r\u{202e}b\u{1b}[2J";
+    let mut told = serde_json::to_value(node()).unwrap();
+    told["metadata"]["labels"]["kubernetes.io/hostname"] = json!(hostile);
+    told["metadata"]["labels"]["node.kubernetes.io/instance-type"] = json!("x".repeat(5_000));
+    told["metadata"]["labels"]["nvidia.com/gpu.product"] = json!(hostile);
+    told["spec"]["taints"][3] = json!({"key": hostile, "value": hostile, "effect": "NoSchedule"});
+    told["status"]["nodeInfo"]["osImage"] = json!(format!("{hostile}{}", "x".repeat(5_000)));
+    told["status"]["allocatable"][format!("nvidia.com/mig-{hostile}")] = json!("1");
+    told["status"]["conditions"][0] = json!({"type": "Ready", "status": "False", "message": hostile});
+    let read = |told: &serde_json::Value| serde_json::from_value::<TrimmedNode>(told.clone()).unwrap().0;
+    let found = facts(&[read(&told)], &[], &[]);
+    let shown = format!("{found:?}");
+    assert!(!shown.contains(r"\u{") && !shown.contains(r"\r") && shown.len() < 3_000, "{shown}");
+    assert_eq!((found[0].hostname.as_str(), &found[0].instance_type), ("ip-10-0-0-1", &None));
+    assert_eq!(found[0].problem.as_deref(), Some("NotReady: a b[2J"));
+    assert_eq!(found[0].accelerators.len(), 2, "{shown}");
+    for name in [hostile.to_owned(), "x".repeat(5_000), String::new()] {
+        told["metadata"]["name"] = json!(name);
+        assert!(facts(&[read(&told)], &[], &[]).is_empty(), "{name:?}");
+    }
+}

@@ -17,6 +17,7 @@ use crate::nodes::TrimmedNode;
 use crate::permissions::Rule;
 use crate::pod_proxy::{PodAddress, PodError};
 use crate::quantity;
+use crate::words::is_object_name;
 
 /// Where an exporter answers, unless its container names a port `metrics`.
 const EXPORTER_PORT: u16 = 9400;
@@ -173,11 +174,12 @@ fn exporter(pod: &Pod) -> Option<Exporter> {
     let spec = pod.spec.as_ref()?;
     let ports = spec.containers.iter().flat_map(|container| container.ports.iter().flatten());
     let named = ports.filter(|port| port.name.as_deref() == Some("metrics")).map(|port| port.container_port).next();
+    let name = |name: &Option<String>| name.clone().filter(|name| is_object_name(name));
     Some(Exporter {
-        node: spec.node_name.clone()?,
+        node: name(&spec.node_name)?,
         address: PodAddress {
-            namespace: pod.metadata.namespace.clone()?,
-            pod: pod.metadata.name.clone()?,
+            namespace: name(&pod.metadata.namespace)?,
+            pod: name(&pod.metadata.name)?,
             port: named.and_then(|port| u16::try_from(port).ok()).unwrap_or(EXPORTER_PORT),
         },
     })

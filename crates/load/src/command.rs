@@ -1,6 +1,6 @@
 //! The command line of `dyno load`: with a plan (as the keeper calls it) or with flags.
 
-use std::io::{self, BufRead as _, Read as _, Write};
+use std::io::{self, BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use crate::limits::{LimitArgs, LimitError};
 use crate::option_arguments::OptionArgs;
 use crate::self_check;
 use crate::spool::Spool;
-use crate::terminal::{event_sink, show};
+use crate::terminal::{self, event_sink, printable_line, show};
 use crate::workers::{WorkerPlaces, worker_main};
 use dyno_measure::events::{LoadEventKind, LoadStatus};
 use dyno_measure::json_error;
@@ -180,7 +180,7 @@ impl LoadArgs {
                 .map_err(|source| LoadArgumentError::PlanNotUnderstood { path: path.clone(), source })?;
             // a misspelled field must not be ignored silently, and a plan of a later version must not be refused
             for field in unknown {
-                let _ = writeln!(io::stderr(), "warning: the plan's field {field} is not known, and is ignored.");
+                terminal::say(&format!("warning: the plan's field {} is not known, and is ignored.", printable_line(&field)));
             }
             plan.workers = self.workers.unwrap_or(plan.workers);
             plan.report = self.report.or(plan.report);
@@ -329,7 +329,7 @@ pub fn main(args: LoadArgs) -> ExitCode {
     }
     let mostly_failed = mostly_failed(&outcome.report);
     if mostly_failed && spool.is_none() {
-        let _ = writeln!(io::stderr(), "Over half of the requests failed.");
+        terminal::say("Over half of the requests failed.");
     }
     let good = outcome.status == LoadStatus::Ok && outcome.report.valid && !mostly_failed;
     if good { ExitCode::SUCCESS } else { ExitCode::from(1) }
@@ -365,7 +365,7 @@ fn refuse(spool: Option<&Spool>, words: &str) -> ExitCode {
     if let Some(spool) = spool {
         let _ = spool.write(LoadEventKind::End { status: LoadStatus::Failed, reason: Some(words.to_owned()) });
     }
-    let _ = writeln!(io::stderr(), "{words}");
+    terminal::say(words);
     ExitCode::from(2)
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use dyno_measure::plan::{Plan, TokenizerChoice, Workload};
 
 use crate::self_check;
+use crate::terminal::printable_line;
 
 /// What the user named beside the plan: it needs no further consent.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +39,7 @@ struct PlanFile<'a> {
 
 impl PlanFile<'_> {
     fn in_words(&self) -> String {
-        format!("{} ({})", printable(&self.path.to_string_lossy()), self.what_for)
+        format!("{} ({})", printable_line(&self.path.to_string_lossy()), self.what_for)
     }
 }
 
@@ -96,7 +97,7 @@ impl<'a> Unnamed<'a> {
 
     /// Sentences about what the plan does.
     fn in_words(&self) -> String {
-        let list = |words: &BTreeSet<&str>| words.iter().map(|word| printable(word)).collect::<Vec<_>>().join(", ");
+        let list = |words: &BTreeSet<&str>| words.iter().map(|word| printable_line(word)).collect::<Vec<_>>().join(", ");
         let (receivers, mut sentences) = (list(&self.receivers), Vec::new());
         if !self.variables.is_empty() {
             sentences.push(format!("The plan sends the value of {} to {receivers}.", list(&self.variables)));
@@ -114,19 +115,13 @@ impl<'a> Unnamed<'a> {
 
     /// The arguments that allow all of it.
     fn flags(&self) -> String {
-        let variables = self.variables.iter().map(|variable| format!("--api-key-env {}", printable(variable)));
+        let variables = self.variables.iter().map(|variable| format!("--api-key-env {}", printable_line(variable)));
         let files = self.files.iter().map(|file| {
-            let path = printable(&file.path.to_string_lossy());
+            let path = printable_line(&file.path.to_string_lossy());
             format!("--allow-file {}", dyno_measure::repeat::shell_line(&[path]))
         });
         variables.chain(files).collect::<Vec<_>>().join(" ")
     }
-}
-
-/// A foreign plan's text as a terminal may be shown it: control characters and turned directions could hide a part of it.
-fn printable(text: &str) -> String {
-    let plain = |c: char| matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1;
-    text.chars().flat_map(|c| if plain(c) { vec![c] } else { c.escape_debug().collect() }).collect()
 }
 
 /// Asks on a terminal whether the plan may do what was not named; without a terminal it may do only what was named.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::self_check;
+use crate::terminal::say;
 use dyno_datasets::{ImportError, MAX_BAD_LINES, MAX_HASH_IDS, import};
 use dyno_measure::dataset::LeftOut;
 use dyno_measure::plan::DatasetFile;
@@ -44,7 +45,7 @@ pub(super) fn dataset(path: &Path) -> Result<DatasetFile, DatasetArgumentError> 
         return Err(DatasetArgumentError::Trace(file));
     }
     let notes = imported.notes(&name);
-    notes.iter().for_each(|note| eprintln!("{note}"));
+    notes.iter().for_each(|note| say(note));
     Ok(DatasetFile { path: absolute(kept), id: uuid::Uuid::nil(), name, sha256: Some(imported.sha256), notes })
 }
 

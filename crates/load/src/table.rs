@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::terminal::printable_line;
 use dyno_measure::load::OfferedLoad;
 use dyno_measure::report::{ClientHealth, Distribution, Report, Summary};
 use dyno_measure::validity::SelfCheck;
@@ -10,7 +11,7 @@ pub fn table(report: &Report) -> String {
     let mut out = String::new();
     if !report.valid {
         for reason in &report.invalid_reasons {
-            let _ = writeln!(out, "NOT VALID: {reason}");
+            let _ = writeln!(out, "NOT VALID: {}", printable_line(reason));
         }
     }
     for point in &report.load_points {
@@ -28,7 +29,7 @@ pub fn table(report: &Report) -> String {
         points(report, &mut out);
     }
     if let Some(search) = &report.search {
-        let _ = writeln!(out, "\n{}", search.sentence);
+        let _ = writeln!(out, "\n{}", printable_line(&search.sentence));
     }
     if let Some(check) = &report.self_check {
         own_error(check, &mut out);
@@ -37,7 +38,7 @@ pub fn table(report: &Report) -> String {
         let _ = writeln!(out, "\n{client}");
     }
     for note in &report.notes {
-        let _ = writeln!(out, "note: {note}");
+        let _ = writeln!(out, "note: {}", printable_line(&note.to_string()));
     }
     out
 }

@@ -10,6 +10,7 @@ use crate::spool::Spool;
 use crate::table::table;
 use dyno_measure::events::{LoadEventKind, LogLevel, Progress};
 use dyno_measure::report::Phase;
+use dyno_measure::words::{changes_its_neighbour, is_invisible};
 
 /// Writes events to the spool, or without one to standard error.
 pub fn event_sink(spool: Option<Rc<Spool>>) -> EventSink {
@@ -23,17 +24,35 @@ pub fn event_sink(spool: Option<Rc<Spool>>) -> EventSink {
     })
 }
 
+/// A text as a terminal may be shown it: what can't be seen, moves the cursor or changes the reading direction is written as its
+/// escape. A plan's author and a server put their own words into paths, notes and reasons.
+pub fn printable(text: &str) -> String {
+    text.split('\n').map(printable_line).collect::<Vec<_>>().join("\n")
+}
+
+/// The same for what stands in one line: a line break is an escape, too.
+pub fn printable_line(text: &str) -> String {
+    let is_plain = |letter: char| !is_invisible(letter) && !changes_its_neighbour(letter);
+    text.chars().flat_map(|c| if is_plain(c) { vec![c] } else { c.escape_default().collect() }).collect()
+}
+
+/// Says something on standard error.
+pub fn say(words: &str) {
+    // a terminal that is gone changes nothing
+    let _ = writeln!(io::stderr(), "{}", printable(words));
+}
+
 /// Prints an event to standard error.
 fn print_event(kind: &LoadEventKind, terminal: bool) {
     let mut out = io::stderr();
     let _ = match kind {
         LoadEventKind::Log { level, line } => {
             let mark = if *level == LogLevel::Info { "" } else { "warning: " };
-            writeln!(out, "{mark}{line}")
+            writeln!(out, "{mark}{}", printable_line(line))
         }
         LoadEventKind::Prepared { tokenizer, notes, .. } => {
-            let notes = notes.iter().fold(String::new(), |text, note| text + "\n" + note);
-            writeln!(out, "Prompts are made; lengths by {tokenizer}.{notes}")
+            let notes = notes.iter().fold(String::new(), |text, note| text + "\n" + &printable_line(note));
+            writeln!(out, "Prompts are made; lengths by {}.{notes}", printable_line(tokenizer))
         }
         LoadEventKind::Progress(progress) if terminal => {
             write!(out, "\r\x1b[2K{}", progress_line(progress)).and_then(|()| out.flush())
@@ -81,5 +100,21 @@ pub fn show(outcome: &LoadOutcome) {
     if let Some(reason) = &outcome.reason {
         let _ = writeln!(text, "{reason}");
     }
-    let _ = io::stdout().write_all(text.as_bytes());
+    let _ = io::stdout().write_all(printable(&text).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_printed_controls_the_terminal() {
+        let hostile = "a\u{1b}[2K\u{1b}[1A\u{202e}EVIL\u{7}\r\u{9b}1A\nb";
+        let shown = r"a\u{1b}[2K\u{1b}[1A\u{202e}EVIL\u{7}\r\u{9b}1A";
+        assert_eq!(printable(hostile), format!("{shown}\nb"));
+        assert_eq!(printable_line(hostile), format!(r"{shown}\nb"));
+        // What is so already stays as it is.
+        assert_eq!(printable(shown), shown);
+        assert_eq!(printable("p50 12 ms · größe\n"), "p50 12 ms · größe\n");
+    }
 }

@@ -2,18 +2,51 @@
 //! An absent figure is worded by its caller, never as 0.
 
 /// Whether a character is invisible or changes the reading direction, so that two names look alike or one reads as another
-/// (Unicode TR 36, "Bidirectional Text Spoofing"; CVE-2021-42574). Joiners are allowed: scripts and emoji need them.
+/// (Unicode TR 36, "Bidirectional Text Spoofing"; CVE-2021-42574): Unicode's default-ignorable code points, those that show nothing
+/// though they are none, noncharacters, and those for private use, which look as each font likes. What [`changes_its_neighbour`] is
+/// allowed.
 pub fn is_invisible(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{200b}' | '\u{200e}'
+            | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}'
+            | '\u{e01f0}'..='\u{e0fff}' | '\u{fdd0}'..='\u{fdef}' | '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
+        || u32::from(letter) & 0xfffe == 0xfffe
 }
 
-/// Whether a text shows nothing: it has only spaces, joiners and variation selectors, which change the look of what they stand
-/// beside.
+/// Whether a character shows nothing itself and changes the look of what it stands beside: joiners and variation selectors. Scripts
+/// and emoji need them.
+pub fn changes_its_neighbour(letter: char) -> bool {
+    matches!(letter,
+        '\u{200c}' | '\u{200d}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Whether a text shows nothing: it has only spaces and what changes the look of others.
 pub fn is_blank(text: &str) -> bool {
-    text.chars().all(|letter| letter.is_whitespace() || matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}'))
+    text.chars().all(|letter| letter.is_whitespace() || changes_its_neighbour(letter))
+}
+
+/// A text that somebody else chose as part of a line: without what can't be seen, spaces joined, so many characters at most.
+pub fn one_line(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    let mut left = most;
+    let mut is_apart = false;
+    for letter in text.chars() {
+        if letter.is_whitespace() {
+            is_apart = !line.is_empty();
+        } else if !is_invisible(letter) {
+            let length = 1 + usize::from(is_apart);
+            if length > left {
+                break;
+            }
+            left -= length;
+            line.extend(is_apart.then_some(' '));
+            line.push(letter);
+            is_apart = false;
+        }
+    }
+    line
 }
 
 /// A number with its thousands grouped: `9,216`.
@@ -188,13 +221,36 @@ mod tests {
         for odd in ["a\u{202e}b", "a\u{200b}", "\u{feff}a", "a\u{2066}b", "a\nb", "a\u{7}", "\u{3164}", "\u{2800}", "a\u{115f}"] {
             assert!(odd.chars().any(is_invisible), "{odd:?}");
         }
-        for good in ["Grüße", "नमस्ते\u{200d}", "تجربة", "👩\u{200d}💻", "a-b (c)", "名前", "한국어"]
+        // Default-ignorable, noncharacters, private use.
+        let more = [
+            '\u{17b4}',
+            '\u{2065}',
+            '\u{fff0}',
+            '\u{1d173}',
+            '\u{e0020}',
+            '\u{ffff}',
+            '\u{fdd0}',
+            '\u{2fffe}',
+            '\u{e000}',
+            '\u{10fffd}',
+        ];
+        for odd in more {
+            assert!(is_invisible(odd), "{odd:?}");
+        }
+        for good in ["Grüße", "नमस्ते\u{200d}", "تجربة", "👩\u{200d}💻", "a-b (c)", "名前", "한국어", "❤\u{fe0f}", "葛\u{e0100}"]
         {
             assert!(!good.chars().any(is_invisible) && !is_blank(good), "{good:?}");
         }
-        for blank in ["", " ", "\u{200d}", "\u{200c} \u{fe0f}", "\u{3000}"] {
+        for blank in ["", " ", "\u{200d}", "\u{200c} \u{fe0f}", "\u{3000}", "\u{e0100}"] {
             assert!(is_blank(blank), "{blank:?}");
         }
+    }
+
+    #[test]
+    fn others_texts_become_one_short_line() {
+        assert_eq!(one_line(" v1.33\r\n \u{202e}x\u{1b}[31m\u{200b}\u{2028}y ", 100), "v1.33 x[31m y");
+        assert_eq!([one_line("ab cd", 4), one_line("ab cd", 3), one_line("äöü", 2)], ["ab c", "ab", "äö"]);
+        assert_eq!(one_line("\u{7}\n", 9), "");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::auth::session::{self, NewSession};
 use crate::auth::{LEAST_PASSWORD, digest, hash_password, random_token, throttle, verify_password};
 use crate::credentials::Secret;
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
+use crate::domain::text::kept_name;
 use crate::domain::user::{Actor, LinkInfo};
 use crate::state::AppState;
 use crate::store::{LinkState, StoreError};
@@ -36,15 +37,20 @@ pub async fn sign_in(app: &AppState, name: &str, password: &Secret, peer: IpAddr
     tokio::time::sleep(throttle::begin(&app.sign_in_attempts, name, peer, Instant::now())?).await;
     let found = app.store.user_for_sign_in(name).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
-    let matches =
-        password.expose().chars().count() <= MOST_PASSWORD && verify_password(&app.password_hashing, password, hash).await?;
-    let Some(user) = user.filter(|_| matches) else {
+    let matches = password.expose().chars().count() <= MOST_PASSWORD
+        && verify_password(&app.password_hashing, password, hash.clone()).await?;
+    // The same words whether the name or the password is wrong.
+    let refused = || {
         tracing::info!(peer = %peer, "sign-in failed");
-        // The same words whether the name or the password is wrong.
-        return Err(Problem::field("password", "Name or password is wrong."));
+        Problem::field("password", "Name or password is wrong.")
     };
+    let (Some(user), Some(hash)) = (user.filter(|_| matches), hash) else { return Err(refused()) };
+    let begun = session::begin(app, user, &hash).await.map_err(|error| match error {
+        StoreError::Stale => refused(),
+        other => other.into(),
+    })?;
     throttle::succeeded(&app.sign_in_attempts, name, peer);
-    session::begin(app, user).await
+    Ok(begun)
 }
 
 /// Whom a one-time link is for; a problem that says why, if it does not work.
@@ -64,9 +70,9 @@ fn dead(detail: &str) -> Problem {
 /// Uses a one-time link: sets the password, and the name where one is given, and signs the person in.
 pub async fn accept_link(app: &AppState, token: &str, name: Option<&str>, password: &Secret) -> Result<NewSession, Problem> {
     link_info(app, token).await?;
-    let name = name.map(str::trim).filter(|name| !name.is_empty());
+    let name = name.map(kept_name).filter(|name| !name.is_empty());
     let mut errors = Vec::new();
-    if let Some(message) = name.and_then(name_error) {
+    if let Some(message) = name.as_deref().and_then(name_error) {
         errors.push(FieldError::new("name", message));
     }
     errors.extend(password_error(password).map(|message| FieldError::new("password", message)));
@@ -74,11 +80,15 @@ pub async fn accept_link(app: &AppState, token: &str, name: Option<&str>, passwo
         return Err(Problem::invalid(errors));
     }
     let hash = hash_password(&app.password_hashing, password).await?;
-    let user = app.store.use_link(&digest(token), name, &hash, Timestamp::now()).await.map_err(|error| match error {
-        StoreError::NotFound(_) => dead("This link was used already. Sign in with the password that was set."),
+    let user =
+        app.store.use_link(&digest(token), name.as_deref(), &hash, Timestamp::now()).await.map_err(|error| match error {
+            StoreError::NotFound(_) => dead("This link was used already. Sign in with the password that was set."),
+            other => other.into(),
+        })?;
+    session::begin(app, user, &hash).await.map_err(|error| match error {
+        StoreError::Stale => Problem::conflict("Your account was changed meanwhile. Sign in with your password."),
         other => other.into(),
-    })?;
-    session::begin(app, user).await
+    })
 }
 
 /// What is wrong with a new password.

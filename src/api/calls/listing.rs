@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
+use crate::domain::text::kept_name;
 use dyno_measure::words::{is_blank, is_invisible};
 
 /// What is asked of an item by the list that it is in.
@@ -76,12 +77,12 @@ pub(super) enum NameError {
 
 /// A name as it is kept.
 pub(super) fn checked_name(name: &str) -> Result<String, NameError> {
-    let name = name.trim();
+    let name = kept_name(name);
     match name.chars().count() {
-        _ if is_blank(name) => Err(NameError::Empty),
+        _ if is_blank(&name) => Err(NameError::Empty),
         101.. => Err(NameError::TooLong),
         _ if name.chars().any(is_invisible) => Err(NameError::Control),
-        _ => Ok(name.to_owned()),
+        _ => Ok(name),
     }
 }
 

@@ -7,6 +7,7 @@ use super::now;
 use crate::auth::{digest, random_token};
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
+use crate::domain::text::kept_name;
 use crate::domain::user::{Actor, ApiToken, CreatedToken};
 use crate::state::AppState;
 
@@ -18,12 +19,12 @@ pub async fn list(app: &AppState, actor: &Actor) -> Result<Page<ApiToken>, Probl
 
 /// Makes a token; the answer is the one time that its secret is shown.
 pub async fn create(app: &AppState, actor: &Actor, name: &str) -> Result<CreatedToken, Problem> {
-    let name = name.trim();
-    if let Some(message) = name_error(name) {
+    let name = kept_name(name);
+    if let Some(message) = name_error(&name) {
         return Err(Problem::field("name", message));
     }
     let secret = random_token();
-    let token = app.store.create_token(actor, name, &digest(secret.expose()), now()).await?;
+    let token = app.store.create_token(actor, &name, &digest(secret.expose()), now()).await?;
     Ok(CreatedToken { token, secret: secret.expose().to_owned() })
 }
 

@@ -7,6 +7,7 @@ use super::account::{name_error, new_link};
 use super::now;
 use crate::domain::list::Page;
 use crate::domain::problem::Problem;
+use crate::domain::text::kept_name;
 use crate::domain::user::{Actor, InvitedUser, Role, User};
 use crate::state::AppState;
 
@@ -22,12 +23,12 @@ pub async fn list(app: &AppState, actor: &Actor) -> Result<Page<User>, Problem> 
 /// Adds a person; the answer has the one-time link with which the person sets a password.
 pub async fn create(app: &AppState, actor: &Actor, name: &str, role: Role) -> Result<InvitedUser, Problem> {
     actor.must_be_administrator(REFUSAL)?;
-    let name = name.trim();
-    if let Some(message) = name_error(name) {
+    let name = kept_name(name);
+    if let Some(message) = name_error(&name) {
         return Err(Problem::field("name", message));
     }
     let now = now();
-    let user = app.store.create_user(name, role, now).await?;
+    let user = app.store.create_user(&name, role, now).await?;
     invited(app, user, now).await
 }
 

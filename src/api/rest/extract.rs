@@ -6,6 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use super::json_objects::JsonObjects;
 use super::json_size::{self, JsonSizeError};
 use super::json_value::{self, JsonValueError};
 use crate::domain::problem::{Problem, ProblemKind};
@@ -62,7 +63,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// Reads a body: first as JSON at all, then as what is wanted.
+/// Reads a body: first as JSON at all, then as what is wanted, which is an object for every call.
 pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let no_json = |error: serde_json::Error| Problem::new(ProblemKind::BadRequest, format!("The body is no JSON: {error}."));
     json_size::check(bytes).map_err(|error| match error {
@@ -76,7 +77,10 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             Problem::field(&path, format!("{path} is given twice."))
         }
     })?;
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    if !value.is_object() {
+        return Err(Problem::field("body", "The body must be a JSON object."));
+    }
+    serde_path_to_error::deserialize(JsonObjects(value)).map_err(|error| {
         let path = error.path().to_string();
         wrong_shape(&path, &error.into_inner().to_string())
     })
@@ -130,6 +134,16 @@ mod tests {
         name: String,
         #[serde(default)]
         count: u32,
+        #[serde(default)]
+        within: Option<Within>,
+        #[serde(default)]
+        list: Vec<Within>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code, reason = "only the errors are looked at")]
+    struct Within {
+        name: String,
     }
 
     fn field_of(problem: &Problem) -> Option<&str> {
@@ -156,11 +170,18 @@ mod tests {
             (r#"{"name": "x", "count": -1}"#, "count"),
             (r#"{"name": "x", "colour": 1}"#, "colour"),
             ("[]", "body"),
+            (r#"["x", 1]"#, "body"),
+            ("null", "body"),
+            (r#"{"name": "x", "within": ["y"]}"#, "within"),
+            (r#"{"name": "x", "list": [{"name": "y"}, ["z"]]}"#, "list[1]"),
         ] {
             let problem = from_json::<Asked>(body.as_bytes()).unwrap_err();
             assert_eq!(problem.kind, ProblemKind::InvalidInput, "{body}");
             assert_eq!(field_of(&problem), Some(field), "{body}: {problem:?}");
+            assert!(!problem.detail.contains("struct"), "{problem:?}");
         }
+        from_json::<Asked>(br#"{"name": "x", "within": {"name": "y"}, "list": [{"name": "z"}]}"#).unwrap();
+        from_json::<Asked>(br#"{"name": "x", "within": null, "list": []}"#).unwrap();
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod engines;
 mod event_stream;
 pub(crate) mod export;
 pub mod extract;
+mod json_objects;
 mod json_size;
 mod json_value;
 mod models;

@@ -228,3 +228,22 @@ proptest! {
         let _ = read_bytes(&file);
     }
 }
+
+#[test]
+fn texts_of_a_file_are_fit_to_be_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.gguf");
+    let hostile = format!("\u{202e}ll\u{200b}ama\r\n\u{1b}[2J{}", "x".repeat(500_000));
+    for (architecture, shown) in [
+        (hostile.as_str(), format!("llama [2J{}", "x".repeat(91))),
+        ("llama", "llama".to_owned()),
+        ("\u{200b}\u{7}", "unknown".to_owned()),
+    ] {
+        let mut bytes =
+            Writer::begin(1, 1).string("general.architecture", architecture).tensor("token_embd.weight", &[64, 3], 3).0;
+        bytes.resize(bytes.len().next_multiple_of(32) + 640, 0);
+        std::fs::write(&path, &bytes).unwrap();
+        let facts = crate::models::read_facts(&path, &crate::models::Roots::default()).unwrap();
+        assert_eq!(facts.architecture, shown);
+    }
+}

@@ -110,3 +110,58 @@ async fn a_name_that_stands_twice_is_refused() {
     assert!(refused.body.to_string().len() < 2_000);
     assert_eq!(refused.status, 422);
 }
+
+/// A list is no body, whatever it holds in the order in which the program happens to have its fields.
+#[tokio::test]
+async fn a_list_is_not_taken_for_an_object() {
+    let app = TestApp::start().await;
+    let nil = Uuid::nil();
+    let calls = [
+        ("/api/v1/users".to_owned(), json!(["arr", "administrator"])),
+        ("/api/v1/tokens".to_owned(), json!(["t"])),
+        ("/api/v1/credentials".to_owned(), json!(["k", "openai", "hunter2", null])),
+        ("/api/v1/account/password".to_owned(), json!(["hunter2", "long enough, this"])),
+        ("/api/v1/models".to_owned(), json!([])),
+        ("/api/v1/prices".to_owned(), json!(["L4", 1.0, "EUR"])),
+        ("/api/v1/device-specifications".to_owned(), json!([])),
+        ("/api/v1/clusters".to_owned(), json!(["k", "kubernetes"])),
+        (format!("/api/v1/clusters/{nil}/calibrate"), json!([nil, "n"])),
+        (format!("/api/v1/benchmarks/{nil}/runs"), json!([true])),
+        (WORKFLOW.to_owned(), json!([1, "name"])),
+    ];
+    // Those of the document, so that a new call is tried as well.
+    let document = app.admin.get("/api/v1/openapi.json").await.expect(200);
+    let of_document = document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
+        let path = path.replace("{id}", &nil.to_string());
+        let with_json = |call: &Value| call["requestBody"]["content"].get("application/json").is_some();
+        methods
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(move |(_, call)| with_json(call))
+            .map(move |(method, _)| (Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(), path.clone(), json!([])))
+    });
+    let calls: Vec<_> = calls.into_iter().map(|(path, body)| (Method::POST, path, body)).chain(of_document).collect();
+    assert!(calls.len() > 20, "{calls:?}");
+    for (method, path, body) in calls {
+        let refused = answer(app.admin.request(method.clone(), &path).json(&body)).await;
+        assert!(!repeats_a_secret(&refused), "{path} {body}: {}", refused.body);
+        assert_eq!(refused.body["detail"], "The body must be a JSON object.", "{method} {path} {body}");
+        assert_eq!(refused.fields(), ["body"], "{method} {path} {body}");
+    }
+    for cache in [json!({ "host_path": ["/x"] }), json!(["host_path", "/x"])] {
+        let refused = app.admin.post("/api/v1/clusters", &json!({ "kind": "kubernetes", "name": "k", "cache": cache })).await;
+        assert_eq!(refused.status, 422, "{cache}: {}", refused.body);
+    }
+    for (step, field, value) in [
+        (1, "tags", json!([["name", "#aabbcc"]])),
+        (2, "headers", json!([["X-Team", "a"]])),
+        (2, "slo", json!(["a"])),
+        (2, "prefix", json!([1, 2])),
+        (4, "nodes", json!([["n"]])),
+    ] {
+        let refused = app.admin.post(WORKFLOW, &json!({ "step_number": step, field: value })).await;
+        let fields = refused.fields();
+        assert!(fields.iter().any(|named| named.starts_with(field)), "{field}: {fields:?}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{TestApp, answer};
 
@@ -87,6 +88,17 @@ async fn pages_lead_to_the_sign_in() {
     assert_eq!(nobody.get("/readyz").await.status, 200);
     // Reading a link is no use of it.
     assert_eq!(nobody.get("/link/abc/def").await.status, 303);
+    // An address that leads elsewhere is closed as that is. Clients tidy such paths, so it is sent by hand.
+    for path in ["/link/%2e%2e", "/link/..", "/link/%2E./runs"] {
+        let host = nobody.url.strip_prefix("http://").unwrap();
+        let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut got = String::new();
+        stream.read_to_string(&mut got).await.unwrap();
+        let head = got.split("\r\n\r\n").next().unwrap();
+        assert!(head.starts_with("HTTP/1.1 303 ") && head.contains("location: /sign-in?next="), "{path}: {head}");
+    }
 }
 
 #[tokio::test]

@@ -23,10 +23,11 @@ impl Browser {
     /// One whose session has just ended by itself.
     async fn of_ended_session(app: &TestApp, name: &str) -> Self {
         let secret = random_token();
-        let user = app.app.store.user_for_sign_in(name).await.unwrap().unwrap().0;
+        let (user, hash) = app.app.store.user_for_sign_in(name).await.unwrap().unwrap();
         let now = Timestamp::now();
         let begun = now - SignedDuration::from_hours(10);
-        app.app.store.create_session(&digest(secret.expose()), user.id, begun, now - SignedDuration::from_secs(1)).await.unwrap();
+        let (digest, ended) = (digest(secret.expose()), now - SignedDuration::from_secs(1));
+        app.app.store.create_session(&digest, user.id, &hash.unwrap(), begun, ended).await.unwrap();
         let mut browser = Self::new(app);
         browser.cookies.push(("dyno_session".to_owned(), secret.expose().to_owned()));
         browser

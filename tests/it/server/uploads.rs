@@ -217,3 +217,34 @@ async fn rows_that_were_left_out_or_changed_are_told_on_the_datasets_page() {
     let html = app.admin.request(Method::GET, &path).send().await.unwrap().text().await.unwrap();
     assert!(html.contains("the prompt is empty") && html.contains("In 1 of 2 rows"), "{html}");
 }
+
+/// The parser of multipart forms panics at a body that is none; whoever calls it is to be guarded.
+#[tokio::test]
+async fn a_body_of_another_kind_is_no_failure_of_any_function() {
+    let app = TestApp::start().await;
+    let bodies = [
+        (None, ""),
+        (Some("text/plain"), "x"),
+        (Some("application/json"), "[]"),
+        (Some("multipart/form-data"), "x"),
+        (Some("multipart/form-data; boundary="), "x"),
+        (Some("multipart/form-data; boundary=b"), "x"),
+    ];
+    let mut tried = 0;
+    for (path, method) in server_fn::axum::server_fn_paths() {
+        assert_eq!(method.as_str(), "POST", "{path}");
+        for (kind, body) in bodies {
+            let mut request = app.admin.request(Method::POST, path).body(body);
+            if let Some(kind) = kind {
+                request = request.header("content-type", kind);
+            }
+            let got = answer(request).await;
+            assert_ne!(got.status, 500, "{path}, {kind:?}: {}", got.body);
+        }
+        tried += 1;
+    }
+    assert!(tried > 20, "{tried}");
+    let refused =
+        answer(app.admin.request(Method::POST, "/api/ui/cluster-save").header("content-type", "text/plain").body("x")).await;
+    assert_eq!((refused.status.as_u16(), refused.content_type.as_str()), (400, "application/problem+json"));
+}

@@ -9,7 +9,16 @@ use jiff::SignedDuration;
 use super::samples::{at, store};
 
 /// Look like `Größe one` to whoever reads them in a list.
-const ALIKE: [&str; 4] = ["Größe one", "größe one", "GRÖẞE ONE", "Größe \u{a0} one"];
+const ALIKE: [&str; 8] = [
+    "Größe one",
+    "größe one",
+    "GRÖẞE ONE",
+    "Größe \u{a0} one",
+    "Gro\u{308}ße one",
+    "GRÖSSE ONE",
+    "Größe \u{ff4f}ne",
+    "Größe\u{fe0f} one",
+];
 
 fn cluster(name: &str) -> Cluster {
     Cluster {
@@ -51,4 +60,22 @@ async fn people_have_names_that_differ() {
         // the link was not used up by that, and one's own name is free
         assert_eq!(store.use_link(&link, Some("Anna"), "hash", at(1)).await.unwrap().name, "Anna");
     }
+}
+
+/// Names that were kept before they were composed, and before look-alikes were told from others.
+#[tokio::test]
+async fn a_person_signs_in_by_the_name_however_it_is_typed() {
+    let (_folder, store, [..]) = store().await;
+    let jose = store.create_user("Jose\u{301}", Role::Member, at(0)).await.unwrap();
+    for typed in ["Jose\u{301}", "José", "JOSÉ", "jos\u{ff45}\u{301}"] {
+        let found = store.user_for_sign_in(typed).await.unwrap();
+        assert_eq!(found.map(|(user, _)| user.id), Some(jose.id), "{typed}");
+    }
+    for other in ["Jose", "Josè", &"é".repeat(100_000)] {
+        assert!(store.user_for_sign_in(other).await.unwrap().is_none(), "{other}");
+    }
+    let anna = store.create_user("José 2", Role::Member, at(0)).await.unwrap();
+    assert_eq!(store.user_for_sign_in("José 2").await.unwrap().unwrap().0.id, anna.id);
+    store.disable_user(jose.id, at(1)).await.unwrap();
+    assert!(store.user_for_sign_in("José").await.unwrap().is_none());
 }

@@ -97,3 +97,24 @@ fn a_plan_reads_and_writes_no_file_that_was_not_named() {
     by_hand(&bench, &["--allow-file", read, "--report", own, "--requests", requests]);
     assert_eq!(server.seen().len(), 2);
 }
+
+#[test]
+fn words_of_a_plan_do_not_steer_the_terminal() {
+    let server = Scripted::start(|_, out| {
+        say(out, &good_answer(3), 0);
+        Then::GoOn
+    });
+    let mut bench = Bench::new(&server.url(), 1);
+    (bench.plan["requests"], bench.plan["report"]) = (json!(null), json!(null));
+    bench.plan["endpoints"][0]["node"] = json!("n\u{1b}[2K\u{1b}[1A\u{202e}EVIL\u{7}\r");
+    bench.plan["endpoints"][0]["metrics"] = json!("/\u{1b}]0;x\u{7}");
+    bench.plan["\u{1b}[2J"] = json!(1);
+    let done = by_hand(&bench, &[]);
+    for printed in [&done.stdout, &done.stderr] {
+        let text = String::from_utf8_lossy(printed);
+        let steers = |letter: char| letter != '\n' && (letter.is_control() || letter == '\u{202e}');
+        assert!(!text.contains(steers), "{text:?}");
+    }
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains(r"the plan's field \u{1b}[2J is not known"), "{said}");
+}

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 
 use super::{ClockLimit, DeviceReading, Levels};
 use crate::exposition::{self, Exposed};
+use crate::words::one_line;
 
 const MIB: f64 = 1_048_576.0;
+/// Longest name of a device, characters; NVIDIA's have some forty.
+const LONGEST_NAME: usize = 100;
 
 /// A device, and which pod it was given to.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,9 +28,10 @@ pub fn devices(text: &str) -> Vec<DcgmDevice> {
     let mut found: BTreeMap<(u32, String), DcgmDevice> = BTreeMap::new();
     let mut free: BTreeMap<(u32, String), f64> = BTreeMap::new();
     for sample in exposition::samples(text).filter(|sample| sample.name.starts_with("DCGM_FI_") && sample.value.is_finite()) {
-        let Some(uuid) = sample.label("UUID").or_else(|| sample.label("uuid")) else { continue };
+        let label = |name: &str| sample.label(name).map(|text| one_line(&text, LONGEST_NAME));
+        let Some(uuid) = label("UUID").or_else(|| label("uuid")) else { continue };
         let index = sample.label("gpu").and_then(|gpu| gpu.parse().ok()).unwrap_or(u32::MAX);
-        let slice = sample.label("GPU_I_ID");
+        let slice = label("GPU_I_ID");
         let of_whole = matches!(
             sample.name,
             "DCGM_FI_DEV_POWER_USAGE"
@@ -45,9 +49,9 @@ pub fn devices(text: &str) -> Vec<DcgmDevice> {
         device.reading.id = id;
         device.reading.index = Some(index).filter(|index| *index != u32::MAX);
         if slice.is_some() && !of_whole {
-            device.profile = sample.label("GPU_I_PROFILE");
+            device.profile = label("GPU_I_PROFILE");
         }
-        let name = sample.label("modelName").map(|name| match &device.profile {
+        let name = label("modelName").map(|name| match &device.profile {
             Some(profile) => format!("{name} MIG {profile}"),
             None => name,
         });

@@ -1,5 +1,6 @@
 //! Descriptors from a Hugging Face `config.json`.
 
+use dyno_measure::words::one_line;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -87,7 +88,7 @@ pub fn from_config_json(name: &str, text: &str) -> Result<ModelDescriptor, Model
     let config: Fields = serde_json::from_value(inner).map_err(unreadable)?;
     let model_type = config.model_type.clone().ok_or_else(|| ModelError::Missing("model_type".to_owned()))?;
     if !KNOWN.contains(&model_type.as_str()) {
-        return Err(ModelError::UnknownArchitecture(model_type));
+        return Err(ModelError::UnknownArchitecture(one_line(&model_type, 100)));
     }
     let required = |field: &str, value: Option<u32>| value.ok_or_else(|| ModelError::Missing(field.to_owned()));
     let layers = required("num_hidden_layers", config.num_hidden_layers)?;

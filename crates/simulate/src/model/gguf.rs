@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use dyno_measure::words::one_line;
+
 use super::{Attention, Mixture, ModelDescriptor, ModelError, SlidingWindow};
 use crate::precision::Precision;
 
@@ -48,7 +50,7 @@ pub fn from_gguf(metadata: &BTreeMap<String, MetadataValue>, weight_bytes: Optio
     };
     let architecture = text("general.architecture").ok_or_else(|| ModelError::Missing("general.architecture".to_owned()))?;
     if !KNOWN.contains(&architecture) {
-        return Err(ModelError::UnknownArchitecture(architecture.to_owned()));
+        return Err(ModelError::UnknownArchitecture(one_line(architecture, 100)));
     }
     let number = |key: &str| {
         let value = match metadata.get(&format!("{architecture}.{key}"))? {
