@@ -99,12 +99,36 @@ pub struct StepModel {
     windowed_context: f64,
     full_pair: f64,
     windowed_pair: f64,
-    collective_latency: f64,
-    collective_per_token: f64,
+    /// Where every device reads the data of all others at once, and where they pass it round a ring.
+    collectives: [Collectives; 2],
     step: f64,
     sequence: f64,
     prefill_step: f64,
     window: Option<u32>,
+}
+
+/// All collectives of a step, by one algorithm.
+#[derive(Debug, Clone, Copy, Default)]
+struct Collectives {
+    latency: f64,
+    per_token: f64,
+}
+
+impl Collectives {
+    /// `count` sums over `ranks` devices, with `transfer` seconds for one token's data over a link. Reading everything from everybody
+    /// takes one latency, a ring 2 (ranks - 1) passes with half of it each but the least data: engines take the first for few
+    /// tokens, the second for many. With two devices they are the same.
+    fn of(ranks: f64, count: f64, transfer: f64, latency: f64) -> [Self; 2] {
+        let others = ranks - 1.0;
+        [
+            Self { latency: count * latency, per_token: count * others * transfer },
+            Self { latency: count * others * latency, per_token: count * 2.0 * others / ranks * transfer },
+        ]
+    }
+
+    fn seconds(&self, tokens: f64) -> f64 {
+        self.latency + self.per_token * tokens
+    }
 }
 
 impl StepModel {
@@ -139,13 +163,11 @@ impl StepModel {
         let pair = model.attention.operations_per_pair() / (sixteen * efficiency.attention);
         let full = f64::from(model.full_layers());
         let windowed = layers - full;
-        let collectives = 2.0 * layers;
-        let (collective_latency, collective_per_token) = if tensor_parallel > 1 {
-            let bytes = 2.0 * f64::from(model.hidden) * 2.0 * (ranks - 1.0) / ranks;
+        let collectives = if tensor_parallel > 1 {
             let link = device.link_bytes_per_second() * efficiency.link;
-            (collectives * efficiency.link_latency_us * 1e-6, collectives * bytes / link)
+            Collectives::of(ranks, 2.0 * layers, f64::from(model.hidden) * 2.0 / link, efficiency.link_latency_us * 1e-6)
         } else {
-            (0.0, 0.0)
+            [Collectives::default(); 2]
         };
         Self {
             dense_compute: 2.0 * model.dense_parameters() / rate(precision.linear_class()),
@@ -161,8 +183,7 @@ impl StepModel {
             windowed_context: windowed * kv_read,
             full_pair: full * pair,
             windowed_pair: windowed * pair,
-            collective_latency,
-            collective_per_token,
+            collectives,
             step: (efficiency.step_us + layers * efficiency.layer_us) * 1e-6,
             sequence: efficiency.sequence_us * 1e-6,
             prefill_step: efficiency.prefill_step_us * 1e-6,
@@ -198,7 +219,7 @@ impl StepModel {
             weights: linear * (1.0 - share) + self.head_read,
             decode_attention: self.full_context * work.context + self.windowed_context * work.windowed_context,
             prefill_attention: self.full_pair * work.pairs + self.windowed_pair * work.windowed_pairs,
-            communication: self.collective_latency + self.collective_per_token * tokens,
+            communication: self.collectives[0].seconds(tokens).min(self.collectives[1].seconds(tokens)),
             overhead: self.step + self.sequence * sequences + prefill,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use strum::VariantArray as _;
 
 use dyno_simulate::calibrate::{self, Multiplier, Observation};
@@ -23,6 +25,8 @@ const FARTHEST: f64 = 2.5;
 const ITERATIONS: usize = 6;
 /// Enough of a pool to tell what its groups have in common.
 const POOL_ROWS: usize = 60;
+/// Parts of cross-validation where each row or small group alone would be too many fits.
+const QUARTERS: usize = 4;
 
 /// Fits by the rows that they were made of: leaving something out changes few of them.
 #[derive(Default)]
@@ -207,17 +211,38 @@ fn observation(row: &Row, kv_precision: KvPrecision) -> Observation<'_> {
     }
 }
 
+/// Every group is left out of the fit that predicts it.
 pub(crate) fn cross_validate<'a>(rows: &[&'a Row], group: fn(&Row) -> String, fitted: &mut Fitted) -> Vec<Failure<'a>> {
     let mut names: Vec<String> = rows.iter().map(|row| group(row)).collect();
     names.sort();
     names.dedup();
-    // Many small groups are left out a fifth at a time.
-    let folds = names.len().min(if names.len() > 40 { 4 } else { usize::MAX });
-    let fold_of = |row: &Row| names.binary_search(&group(row)).unwrap_or(0) % folds;
+    // Many small groups are left out a quarter at a time.
+    let folds = names.len().min(if names.len() > 40 { QUARTERS } else { usize::MAX });
+    let fold_of = rows.iter().map(|row| names.binary_search(&group(row)).unwrap_or(0) % folds).collect();
+    leave_out(rows, fold_of, folds, fitted)
+}
+
+/// Every row is left out of the fit that predicts it, a quarter of all at a time, drawn by the seed.
+pub(crate) fn cross_validate_rows<'a>(rows: &[&'a Row], seed: u64, fitted: &mut Fitted) -> Vec<Failure<'a>> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut drawn: Vec<(u64, usize)> = (0..rows.len()).map(|place| (random.next_u64(), place)).collect();
+    drawn.sort_unstable();
+    let mut fold_of = vec![0; rows.len()];
+    for (order, (_, place)) in drawn.into_iter().enumerate() {
+        fold_of[place] = order % QUARTERS;
+    }
+    leave_out(rows, fold_of, QUARTERS, fitted)
+}
+
+fn leave_out<'a>(rows: &[&'a Row], fold_of: Vec<usize>, folds: usize, fitted: &mut Fitted) -> Vec<Failure<'a>> {
     let mut all = Vec::new();
     for fold in 0..folds {
-        let (out, within): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| fold_of(row) == fold);
-        let out: Vec<&Row> = out.into_iter().filter(|row| row.scored()).collect();
+        let of_fold = |out: bool| {
+            let rows = rows.iter().zip(&fold_of).filter(move |&(_, &of)| (of == fold) == out);
+            rows.map(|(&row, _)| row)
+        };
+        let within: Vec<&Row> = of_fold(false).collect();
+        let out: Vec<&Row> = of_fold(true).filter(|row| row.scored()).collect();
         all.extend(errors(&out, &fit_needed(&within, &out, fitted)));
     }
     all

@@ -1,6 +1,8 @@
 //! Fits the profiles that the simulator comes with to a table of published measurements, and says how far off they are.
 //!
-//! `cargo run --release --features cli --example fit -- TABLE.csv evaluate|fit|cells|models|devices|all|refit|rows`
+//! `cargo run --release --features cli --example fit -- TABLE.csv evaluate|fit|rows|cells|models|devices|all|refit|list [KEY [SEED]]`
+//!
+//! Only rows whose key contains `KEY` count; the seed draws the quarters of `rows`.
 
 mod fitting;
 mod report;
@@ -14,7 +16,7 @@ use dyno_simulate::command::{point::Point, points::Prepared};
 use dyno_simulate::engine::EngineVersion;
 use dyno_simulate::profile::{ErrorBar, Factor, Profiles};
 
-use crate::fitting::{Fitted, cross_validate, fit_all, state_errors};
+use crate::fitting::{Fitted, cross_validate, cross_validate_rows, fit_all, state_errors};
 use crate::report::{errors, list, report};
 
 struct Row {
@@ -56,7 +58,7 @@ impl Row {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [table, mode, rest @ ..] = arguments.as_slice() else {
-        return Err("TABLE.csv evaluate|fit|cells|models|devices|all|refit|rows".into());
+        return Err("TABLE.csv evaluate|fit|rows|cells|models|devices|all|refit|list [KEY [SEED]]".into());
     };
     let mut rows = Vec::new();
     for point in csv::Reader::from_path(table)?.into_deserialize::<Point>() {
@@ -86,6 +88,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             state_errors(&mut profiles, &cross_validate(&scored, Row::cell, &mut fitted));
             print_profiles(&mut out, &profiles)?;
         }
+        // What load points get whose set-up was measured at other concurrencies.
+        "rows" => {
+            let seed = rest.get(1).map_or(Ok(1), |seed| seed.parse())?;
+            let scored: Vec<&Row> = rows.iter().copied().filter(|row| row.scored()).collect();
+            report(&mut out, &cross_validate_rows(&scored, seed, &mut fitted))?;
+        }
         "models" => report(&mut out, &cross_validate(&rows, Row::family, &mut fitted))?,
         "devices" => report(&mut out, &cross_validate(&rows, |row| row.prepared.device.name.clone(), &mut fitted))?,
         "cells" => {
@@ -106,7 +114,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             list(&mut out, &cells)?;
         }
         "refit" => report(&mut out, &errors(&rows, &fit_all(&rows, &mut fitted)))?,
-        "rows" => list(&mut out, &errors(&rows, &fit_all(&rows, &mut fitted)))?,
+        "list" => list(&mut out, &errors(&rows, &fit_all(&rows, &mut fitted)))?,
         other => return Err(format!("unknown mode {other}").into()),
     }
     Ok(())

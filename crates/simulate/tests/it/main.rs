@@ -17,3 +17,4 @@ mod planned;
 #[cfg(feature = "cli")]
 mod points;
 mod profile;
+mod step;

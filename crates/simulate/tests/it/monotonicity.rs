@@ -24,15 +24,25 @@ fn any_work() -> impl Strategy<Value = StepWork> {
     })
 }
 
-fn seconds(name: &str, precision: Precision, device: &SimulatedDevice, efficiency: &Efficiency, work: &StepWork) -> f64 {
-    StepModel::new(&model(name), precision, KvPrecision::Bits16, device, 2, efficiency).time(work).total()
+fn seconds(
+    (name, ranks): (&str, u32),
+    precision: Precision,
+    device: &SimulatedDevice,
+    efficiency: &Efficiency,
+    work: &StepWork,
+) -> f64 {
+    StepModel::new(&model(name), precision, KvPrecision::Bits16, device, ranks, efficiency).time(work).total()
+}
+
+fn any_model() -> impl Strategy<Value = (&'static str, u32)> {
+    (prop::sample::select(&MODELS[..]), prop::sample::select(&[2, 4, 8][..]))
 }
 
 proptest! {
     #[test]
     fn a_better_device_never_takes_longer_for_a_step(
         work in any_work(),
-        which in 0_usize..4,
+        which in any_model(),
         fp8 in any::<bool>(),
         field in 0_usize..4,
         gain in 1.0_f64..8.0,
@@ -47,8 +57,8 @@ proptest! {
         }
         let precision = if fp8 { Precision::Fp8 } else { Precision::Bf16 };
         let efficiency = Efficiency::generic(plain.generation);
-        let before = seconds(MODELS[which], precision, &plain, &efficiency, &work);
-        let after = seconds(MODELS[which], precision, &better, &efficiency, &work);
+        let before = seconds(which, precision, &plain, &efficiency, &work);
+        let after = seconds(which, precision, &better, &efficiency, &work);
         prop_assert!(after <= before);
         // What the step uses makes it faster: weights are read and links crossed whatever it computes, and it computes in its own precision.
         let is_used = match field {
@@ -62,7 +72,7 @@ proptest! {
     }
 
     #[test]
-    fn a_better_factor_never_takes_longer_for_a_step(work in any_work(), which in 0_usize..4, factor in 0_usize..15, gain in 1.0_f64..4.0) {
+    fn a_better_factor_never_takes_longer_for_a_step(work in any_work(), which in any_model(), factor in 0_usize..15, gain in 1.0_f64..4.0) {
         let device = device("H100");
         let plain = Efficiency::generic(device.generation);
         let factor = Factor::VARIANTS[factor];
@@ -70,17 +80,17 @@ proptest! {
         // Times get shorter, shares larger.
         let relative = matches!(factor, Factor::ExpertCompute | Factor::ExpertMemory);
         *better.get_mut(factor) *= if factor.is_share() || relative { gain } else { 1.0 / gain };
-        let before = seconds(MODELS[which], Precision::Fp8, &device, &plain, &work);
-        prop_assert!(seconds(MODELS[which], Precision::Fp8, &device, &better, &work) <= before);
+        let before = seconds(which, Precision::Fp8, &device, &plain, &work);
+        prop_assert!(seconds(which, Precision::Fp8, &device, &better, &work) <= before);
     }
 
     #[test]
-    fn more_work_never_takes_less(work in any_work(), which in 0_usize..4, more in 1_u32..64) {
+    fn more_work_never_takes_less(work in any_work(), which in any_model(), more in 1_u32..64) {
         let device = device("B200");
         let efficiency = Efficiency::generic(device.generation);
         let larger = StepWork { decodes: work.decodes + more, context: work.context + f64::from(more), ..work };
-        let before = seconds(MODELS[which], Precision::Nvfp4, &device, &efficiency, &work);
-        prop_assert!(seconds(MODELS[which], Precision::Nvfp4, &device, &efficiency, &larger) > before);
+        let before = seconds(which, Precision::Nvfp4, &device, &efficiency, &work);
+        prop_assert!(seconds(which, Precision::Nvfp4, &device, &efficiency, &larger) > before);
     }
 }
 
