@@ -307,12 +307,12 @@ mod tests {
         let header = json!({"a": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}});
         write_tensors(folder.path(), "model.safetensors", &header, 32);
         let roots = Roots::new(&[folder.path().to_owned()], Path::new("/nowhere"), false);
-        let facts = crate::models::read_facts(folder.path(), &roots).unwrap();
+        let facts = crate::models::read_facts(folder.path(), &roots, Path::new("/nowhere")).unwrap();
         assert_eq!(facts.architecture, format!("my kind{}", "x".repeat(93)));
         assert_eq!(facts.precision, format!("MY KIND{}", "X".repeat(93)));
         let index = json!({"weight_map": {"a": hostile}});
         std::fs::write(folder.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
-        let said = crate::models::read_facts(folder.path(), &roots).unwrap_err().sentence();
+        let said = crate::models::read_facts(folder.path(), &roots, Path::new("/nowhere")).unwrap_err().sentence();
         assert!(said.chars().count() < 700 && !said.contains(['\u{202e}', '\r']), "{said}");
     }
 

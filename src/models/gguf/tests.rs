@@ -243,7 +243,7 @@ fn texts_of_a_file_are_fit_to_be_shown() {
             Writer::begin(1, 1).string("general.architecture", architecture).tensor("token_embd.weight", &[64, 3], 3).0;
         bytes.resize(bytes.len().next_multiple_of(32) + 640, 0);
         std::fs::write(&path, &bytes).unwrap();
-        let facts = crate::models::read_facts(&path, &crate::models::Roots::default()).unwrap();
+        let facts = crate::models::read_facts(&path, &crate::models::Roots::default(), Path::new("/nowhere")).unwrap();
         assert_eq!(facts.architecture, shown);
     }
 }

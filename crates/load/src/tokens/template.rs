@@ -12,7 +12,7 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use dyno_datasets::python_json;
 use dyno_measure::dataset::ChatMessage;
-use dyno_measure::words::is_invisible;
+use dyno_measure::words::one_line;
 
 /// Special tokens that templates write, by the names that transformers gives them.
 const SPECIAL_TOKENS: [&str; 4] = ["bos_token", "eos_token", "unk_token", "pad_token"];
@@ -50,14 +50,8 @@ pub enum TemplateError {
     #[error("there was no room to check it: {0}")]
     NotChecked(#[source] std::io::Error),
     /// It uses something that is not supported here, or rejects a user message.
-    #[error("{}", visible(.0))]
+    #[error("{}", one_line(&.0.to_string(), LONGEST_ERROR))]
     Jinja(Error),
-}
-
-/// An error may repeat the template.
-fn visible(error: &Error) -> String {
-    let text: String = error.to_string().chars().filter(|letter| !is_invisible(*letter)).take(LONGEST_ERROR).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl From<Error> for TemplateError {
@@ -392,7 +386,7 @@ mod tests {
     #[test]
     fn an_error_repeats_nothing_that_hides() {
         let error = check_template("{{ raise_exception('a\u{202e}b\u{1b}[31m') }}").unwrap_err().to_string();
-        assert!(error.contains('a') && !error.chars().any(is_invisible), "{error:?}");
+        assert!(error.contains('a') && !error.chars().any(dyno_measure::words::is_invisible), "{error:?}");
     }
 
     #[test]
