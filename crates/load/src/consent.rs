@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use dyno_measure::plan::{Plan, TokenizerChoice, Workload};
 
+use crate::printable::printable_line;
 use crate::self_check;
-use crate::terminal::printable_line;
 
 /// What the user named beside the plan: it needs no further consent.
 #[derive(Debug, Clone, Default)]

@@ -16,6 +16,7 @@ mod measurement;
 mod option_arguments;
 mod phase_driver;
 mod prepare;
+mod printable;
 pub mod progress;
 pub mod records;
 pub mod repeat;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::terminal::printable_line;
+use crate::printable::printable_line;
 use dyno_measure::load::OfferedLoad;
 use dyno_measure::report::{ClientHealth, Distribution, Report, Summary};
 use dyno_measure::validity::SelfCheck;
