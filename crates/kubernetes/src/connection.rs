@@ -15,8 +15,9 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::answer::LimitLayer;
 use crate::api_error::{ApiError, words_of};
 use crate::permissions::Rule;
-use crate::struck::{self, secrets_of};
+use crate::redaction::{self, redactor_of};
 use crate::words::shortened;
+use dyno_measure::redactor::Redactor;
 
 /// Until the API server has taken a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -56,7 +57,7 @@ impl Connection {
         let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
             .await
             .map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;
-        Self::with(config, secrets_of(kubeconfig))
+        Self::with(config, redactor_of(kubeconfig))
     }
 
     /// As the service account of the pod that the portal runs in.
@@ -64,17 +65,17 @@ impl Connection {
     /// # Errors
     /// When the portal does not run in a pod.
     pub fn in_cluster() -> Result<Self, ApiError> {
-        Self::with(Config::incluster().map_err(|_| ApiError::NotInCluster)?, Vec::new())
+        Self::with(Config::incluster().map_err(|_| ApiError::NotInCluster)?, Redactor::default())
     }
 
-    fn with(mut config: Config, secrets: Vec<String>) -> Result<Self, ApiError> {
+    fn with(mut config: Config, credentials: Redactor) -> Result<Self, ApiError> {
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(ANSWER);
         config.write_timeout = Some(ANSWER);
         // The environment of the portal may name one; a cluster's address is reached directly.
         config.proxy_url = None;
         let builder = ClientBuilder::try_from(config).map_err(|error| ApiError::Kubeconfig(words_of(&error)))?;
-        let client = builder.with_layer(&LimitLayer).with_layer(&struck::layer(secrets)).build();
+        let client = builder.with_layer(&LimitLayer).with_layer(&redaction::layer(credentials)).build();
         Ok(Self { client, answers: KeptAnswers::default(), lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)) })
     }
 

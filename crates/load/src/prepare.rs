@@ -14,6 +14,7 @@ use crate::engine_metrics::MetricsSource;
 use crate::event_sink::EventSink;
 use crate::fetch::Fetch;
 use crate::resolve::resolve;
+use crate::stream::chunk::secrets_of;
 use crate::tokens::{TokenizerError, Tokens};
 use crate::workload::{Asked, Played, PromptDataset, Prompts, Turns, Wanted, WorkloadError, fit, listed};
 use dyno_measure::address::{Address, AddressError};
@@ -22,6 +23,7 @@ use dyno_measure::events::LogLevel;
 use dyno_measure::load::Endpoint;
 use dyno_measure::plan::{AuthHeader, HeaderError, Load, Plan, PlannedLengths, PlannedLoad, TokenizerChoice, Workload};
 use dyno_measure::records::Records;
+use dyno_measure::redactor::Redactor;
 
 /// Why a load can't be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +141,7 @@ pub(super) fn targets_of(
             addresses: resolved,
             dns_error,
             tls,
+            redactor: Redactor::new(secrets_of(head.as_bytes())),
             head: head.into_bytes(),
             chosen: 0,
             answered: false,

@@ -17,6 +17,7 @@ pub mod load;
 pub mod metrics;
 pub mod plan;
 pub mod records;
+pub mod redactor;
 pub mod repeat;
 pub mod report;
 pub mod run;

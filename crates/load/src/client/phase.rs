@@ -8,6 +8,7 @@ use rustls::pki_types::ServerName;
 
 use crate::workload::PromptId;
 use dyno_measure::plan::{Deal, Load, Part};
+use dyno_measure::redactor::Redactor;
 use dyno_measure::report::Phase;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ pub struct ServerTarget {
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// The request's head up to the value of its `x-request-id`.
     pub head: Vec<u8>,
+    /// Takes the head's credentials out of the server's words.
+    pub redactor: Redactor,
     /// Index of the address in use.
     pub chosen: usize,
     /// Whether it has ever answered.

@@ -3,7 +3,7 @@
 
 use super::json::{JsonReader, Malformed, unescape_into};
 pub use super::usage::TokenUsage;
-pub use super::words::{error_words, secrets_of, strike, tidy};
+pub use super::words::{error_words, secrets_of, tidy};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Chunk<'a> {

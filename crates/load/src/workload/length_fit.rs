@@ -1,5 +1,6 @@
 //! Fits synthetic prompts to the requested lengths, by the tokenizer's count.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::error::WorkloadError;
@@ -12,6 +13,10 @@ use dyno_measure::load::Endpoint;
 
 /// Tokens that a chat template is assumed to add where it can't be counted.
 const GUESSED_TEMPLATE: u32 = 12;
+/// Prompts that must have been as long as computed, one after the other, before computed lengths are believed.
+const BELIEVED_AFTER: u32 = 200;
+/// Of the computed lengths, each so-many-th is still checked.
+const STILL_CHECKED: u64 = 20;
 
 /// The lengths that prompts are fitted to.
 #[derive(Debug)]
@@ -73,20 +78,24 @@ pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Resu
     synthetic.set_sizes(base, (f64::from(longest) - base) / f64::from(words));
     let every = prompts.iter().map(|count| count.unwrap_or(200)).sum::<u64>();
     let begun = Instant::now();
-    let (mut checked, mut off) = (0_u64, 0_u64);
+    let mut lengths = Lengths::default();
     // in sending order, since the budget may end
     'all: for (warmup, count) in [(true, prompts[0]), (false, prompts[1])] {
         for number in 0..count.unwrap_or(200) {
             if begun.elapsed() > budget || stop() {
                 break 'all;
             }
-            let exact = repair(&mut synthetic, PromptId { warmup, number }, endpoint, tokens);
-            checked += 1;
-            off += u64::from(!exact);
+            lengths.settle(&mut synthetic, PromptId { warmup, number }, endpoint, tokens);
         }
     }
-    if checked < every || prompts.contains(&None) {
-        notes.push(format!("Input lengths of {checked} prompts were checked with the tokenizer, the others made alike."));
+    let Lengths { checked, computed, off, .. } = lengths;
+    if checked + computed < every || prompts.contains(&None) {
+        let also = if computed > 0 { format!(", those of {computed} computed as these were") } else { String::new() };
+        notes.push(format!("Input lengths of {checked} prompts were checked with the tokenizer{also}, the others made alike."));
+    } else if computed > 0 {
+        notes.push(format!(
+            "Input lengths of {checked} of {every} prompts were checked with the tokenizer; the others are computed, as these were."
+        ));
     }
     if off > 0 {
         notes.push(format!("{off} of {checked} prompts could not be made exactly as long as they were asked to be."));
@@ -97,23 +106,87 @@ pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Resu
     Ok((synthetic, notes))
 }
 
-/// Changes the size of a prompt until it has its length; returns whether it does.
-fn repair(synthetic: &mut Synthetic, prompt: PromptId, endpoint: Endpoint, tokens: &mut Tokens) -> bool {
+/// Settles the lengths of prompts, with as few calls of the tokenizer as are needed to be sure of them.
+///
+/// Tokenizers split a text at its white space, so that words that are one token each add up, and only the first word of a prompt
+/// can be another number of tokens there: nothing is before it. Whether a tokenizer is like this is found out by its counts: the
+/// correction that made one prompt exact is tried on the next with the same first word. Once that has been right often enough,
+/// it is computed without asking, and some prompts are asked about on; at the first one that is otherwise, all are again.
+#[derive(Debug, Default)]
+struct Lengths {
+    /// Words to be added to a prompt, by its first word.
+    corrections: HashMap<&'static str, i64>,
+    /// Prompts that the correction of another made exact.
+    as_computed: u32,
+    /// Whether a prompt was not as computed.
+    disproved: bool,
+    checked: u64,
+    computed: u64,
+    /// Of the checked ones, those that are not as long as asked.
+    off: u64,
+}
+
+impl Lengths {
+    fn settle(&mut self, synthetic: &mut Synthetic, prompt: PromptId, endpoint: Endpoint, tokens: &mut Tokens) {
+        let first = synthetic.first_word(prompt);
+        let (words, _) = synthetic.size(prompt);
+        let known = self.corrections.get(first).copied().filter(|correction| i64::from(words) + correction >= 1);
+        let correction = known.filter(|_| !self.disproved);
+        if let Some(correction) = correction {
+            if correction != 0 {
+                synthetic.repair(prompt, with(words, correction), 0);
+            }
+            if self.as_computed >= BELIEVED_AFTER && !(self.checked + self.computed).is_multiple_of(STILL_CHECKED) {
+                self.computed += 1;
+                return;
+            }
+        }
+        let repaired = repair(synthetic, prompt, endpoint, tokens);
+        self.checked += 1;
+        self.off += u64::from(repaired == Repaired::Inexact);
+        match (correction, repaired) {
+            (Some(_), Repaired::AsItWas) => self.as_computed += 1,
+            (Some(_), _) => self.disproved = true,
+            (None, Repaired::Inexact) => {}
+            (None, Repaired::AsItWas | Repaired::Changed) => {
+                if let (now, 0) = synthetic.size(prompt) {
+                    self.corrections.insert(first, i64::from(now) - i64::from(words));
+                }
+            }
+        }
+    }
+}
+
+fn with(words: u32, more: i64) -> u32 {
+    u32::try_from(i64::from(words) + more).unwrap_or(1).max(1)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repaired {
+    /// It had its length.
+    AsItWas,
+    Changed,
+    /// It could not be made as long as asked.
+    Inexact,
+}
+
+/// Changes the size of a prompt until it has its length.
+fn repair(synthetic: &mut Synthetic, prompt: PromptId, endpoint: Endpoint, tokens: &mut Tokens) -> Repaired {
     let wanted = synthetic.input_of(prompt);
     let (mut words, mut letters) = synthetic.size(prompt);
     let mut best = (u32::MAX, words, letters);
     for attempt in 0..8 {
-        let Some(got) = count(&synthetic.text(prompt), endpoint, tokens) else { return false };
+        let Some(got) = count(&synthetic.text(prompt), endpoint, tokens) else { return Repaired::Inexact };
         let off = wanted.abs_diff(got);
         if off < best.0 {
             best = (off, words, letters);
         }
         if off == 0 {
-            return true;
+            return if attempt == 0 { Repaired::AsItWas } else { Repaired::Changed };
         }
         let missing = i64::from(wanted) - i64::from(got);
         if attempt < 4 {
-            words = u32::try_from(i64::from(words) + missing).unwrap_or(1).max(1);
+            words = with(words, missing);
             letters = 0;
         } else if missing > 0 {
             // adding a word would be too much: letters, some of which a tokenizer may merge
@@ -125,12 +198,87 @@ fn repair(synthetic: &mut Synthetic, prompt: PromptId, endpoint: Endpoint, token
         synthetic.repair(prompt, words, letters);
     }
     synthetic.repair(prompt, best.1, best.2);
-    false
+    Repaired::Inexact
 }
 
 fn count(text: &str, endpoint: Endpoint, tokens: &mut Tokens) -> Option<u32> {
     match endpoint {
         Endpoint::Chat => tokens.chat(&[ChatMessage { role: "user".to_owned(), content: text.to_owned() }]),
         Endpoint::Completions | Endpoint::Embeddings => tokens.text(text, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use dyno_measure::load::{LengthDistribution, LengthSampler};
+
+    /// A tokenizer whose tokens are what the pattern matches.
+    fn tokens(pattern: &str) -> Tokens {
+        let folder = tempfile::tempdir().unwrap();
+        let split = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true});
+        let tokenizer = json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
+            "pre_tokenizer": split, "post_processor": null, "decoder": null,
+            "model": {"type": "WordLevel", "vocab": {"<unk>": 0}, "unk_token": "<unk>"}
+        });
+        std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+        Tokens::of_file(folder.path()).unwrap()
+    }
+
+    fn fitted(pattern: &str, count: u64, lengths: &Value) -> (Synthetic, Vec<String>, Vec<i64>) {
+        let lengths: Option<LengthDistribution> = serde_json::from_value(lengths.clone()).unwrap();
+        let asked = Asked::Drawn { input: LengthSampler::new(lengths, 40, 1), output: LengthSampler::new(None, 4, 1) };
+        let wanted = Wanted {
+            asked,
+            shared: 0.0,
+            seed: 1,
+            endpoint: Endpoint::Completions,
+            prompts: [Some(0), Some(count)],
+            budget: Duration::from_secs(600),
+        };
+        let mut tokens = tokens(pattern);
+        let (synthetic, notes) = fit(wanted, &mut tokens, &|| false).unwrap();
+        let off = (0..count).map(|number| {
+            let prompt = PromptId { warmup: false, number };
+            i64::from(tokens.text(&synthetic.text(prompt), true).unwrap()) - i64::from(synthetic.input_of(prompt))
+        });
+        let off = off.collect();
+        (synthetic, notes, off)
+    }
+
+    fn checked_of(notes: &[String]) -> u64 {
+        let line = notes.iter().find(|note| note.contains("were checked")).unwrap();
+        line.split(' ').find_map(|word| word.parse().ok()).unwrap()
+    }
+
+    #[test]
+    fn where_words_add_up_few_prompts_are_checked_and_all_are_exact() {
+        let spread = json!({"kind": "uniform", "min": 20});
+        // in the second, a first word with an "o" is a token more than it is elsewhere
+        for pattern in [r"[^ ]+", r"^[^ o]*o|[^ ]+"] {
+            for lengths in [&Value::Null, &spread] {
+                let (_, notes, off) = fitted(pattern, 6000, lengths);
+                assert!(off.iter().all(|off| *off == 0), "{pattern} {notes:?}");
+                let checked = checked_of(&notes);
+                assert!((BELIEVED_AFTER.into()..2000).contains(&checked), "{pattern} {notes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_words_do_not_add_up_every_prompt_is_checked() {
+        // two words are one token where the first begins with a letter up to m
+        let (_, notes, off) = fitted(r"\b[a-m][^ ]* [^ ]+|[^ ]+", 3000, &Value::Null);
+        assert!(!notes.iter().any(|note| note.contains("were checked")), "{notes:?}");
+        assert!(off.iter().filter(|off| **off != 0).count() < 30, "{notes:?}");
+    }
+
+    #[test]
+    fn few_prompts_are_all_checked() {
+        let (_, notes, off) = fitted(r"[^ ]+", 200, &Value::Null);
+        assert!(notes.is_empty() && off.iter().all(|off| *off == 0), "{notes:?}");
     }
 }

@@ -177,6 +177,11 @@ impl Synthetic {
         String::from_utf8(out).unwrap_or_default()
     }
 
+    pub fn first_word(&self, prompt: PromptId) -> &'static str {
+        let (count, _) = self.size(prompt);
+        self.words[Draw::new(self, prompt, count).word(0, self.words.len() as u64) as usize]
+    }
+
     fn write_sized(&self, prompt: PromptId, count: u32, letters: u32, out: &mut Vec<u8>) {
         let vocabulary = self.words.len() as u64;
         let mut draw = Draw::new(self, prompt, count);

@@ -9,7 +9,6 @@ use crate::client::exchange::Exchange;
 use crate::client::failure::Failure;
 use crate::client::phase::RequestLimits;
 use crate::client::refusal::ParameterRefusal;
-use crate::stream::chunk::{secrets_of, strike};
 use crate::workload::Requests;
 use dyno_measure::records::{GapsBuf, Row};
 use dyno_measure::report::{ErrorClass, TokenSource};
@@ -151,8 +150,8 @@ impl EventLoop<'_> {
         }
         self.coalescing.ended();
         let text = (exchange.keeps_text && row.error.is_none()).then(|| std::mem::take(&mut self.connections[place].kept().text));
-        let head = &self.targets[self.connections[place].target].head;
-        let words = exchange.failure.map(|failure| strike(&failure.words, secrets_of(head).into_iter()));
+        let redactor = &self.targets[self.connections[place].target].redactor;
+        let words = exchange.failure.map(|failure| redactor.redact(&failure.words));
         self.keep(row, Some(place), words);
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.texts.insert(self.records.rows.len() - 1, text);
