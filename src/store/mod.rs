@@ -47,7 +47,6 @@ pub use inventory::SealedCredential;
 pub use profiles::LearntRun;
 pub use runs::OpenRun;
 pub use sessions::{LinkState, REMEMBERED};
-pub use workflows::StoredWorkflow;
 
 /// Connections for reading.
 const READERS: u32 = 8;

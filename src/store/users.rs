@@ -67,19 +67,23 @@ impl Store {
     /// For sign-in: the person with that name, and the password's hash, if set. Where nobody has it as it is written, the one person
     /// whose name looks like it.
     pub async fn user_for_sign_in(&self, name: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
-        let query = "SELECT * FROM users WHERE name = ? AND disabled_at IS NULL AND removed_at IS NULL";
-        let mut row = sqlx::query(query).bind(name).fetch_optional(&self.read).await?;
-        if row.is_none() && name.len() <= LONGEST_LOOKED_FOR {
-            let query = "SELECT * FROM users WHERE disabled_at IS NULL AND removed_at IS NULL";
-            let wanted = folded(name);
-            let mut alike = Vec::new();
-            for person in sqlx::query(query).fetch_all(&self.read).await? {
-                if folded(person.try_get("name")?) == wanted {
-                    alike.push(person);
-                }
-            }
-            row = alike.pop().filter(|_| alike.is_empty());
+        if name.len() > LONGEST_LOOKED_FOR {
+            return Ok(None);
         }
+        // all are compared, whether one is found or not, so that the time taken does not tell which accounts there are
+        let query = "SELECT * FROM users WHERE disabled_at IS NULL AND removed_at IS NULL";
+        let wanted = folded(name);
+        let (mut same, mut alike) = (None, Vec::new());
+        for person in sqlx::query(query).fetch_all(&self.read).await? {
+            let known: &str = person.try_get("name")?;
+            let (is_same, is_alike) = (known == name, folded(known) == wanted);
+            if is_same {
+                same = Some(person);
+            } else if is_alike {
+                alike.push(person);
+            }
+        }
+        let row = same.or_else(|| alike.pop().filter(|_| alike.is_empty()));
         row.map(|row| Ok((User::from_row(&row)?, row.try_get("password_hash")?))).transpose()
     }
 

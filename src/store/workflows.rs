@@ -1,69 +1,44 @@
-//! The wizard's drafts, stored as JSON (defined by the domain) with a revision.
+//! The wizard's drafts, stored as JSON with a revision.
 
-use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
+use sqlx::types::Json;
 use sqlx::{FromRow, Row as _, Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::row::{Columns as _, ms, visible_to};
+use super::row::{Columns as _, damaged, ms, visible_to};
 use super::{NewRun, Store, StoreError, benchmarks, runs};
 use crate::domain::benchmark::Benchmark;
 use crate::domain::user::Actor;
-use dyno_measure::run::RunStatus;
+use crate::domain::workflow::Draft;
 use dyno_measure::words::grouped;
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredWorkflow {
-    pub id: Uuid,
-    pub owner: Uuid,
-    /// The name in the list of drafts.
-    pub name: String,
-    /// Rises by one with each change.
-    pub revision: i64,
-    /// The state of the steps.
-    pub state: serde_json::Value,
-    /// The benchmark that it became, once triggered.
-    pub benchmark_id: Option<Uuid>,
-    /// The run that the trigger started.
-    pub run_id: Option<Uuid>,
-    /// The status of that run.
-    pub run_status: Option<RunStatus>,
-    /// When the first step was saved.
-    pub created_at: Timestamp,
-    /// When a step was last saved.
-    pub updated_at: Timestamp,
-}
 
 /// Most drafts of a person; further ones are refused, so that nobody fills the disk.
 const MOST_DRAFTS: i64 = 1_000;
 
-const SELECT: &str = "SELECT w.*, r.status AS run_status FROM workflows w LEFT JOIN runs r ON r.id = w.run_id";
-
-impl FromRow<'_, SqliteRow> for StoredWorkflow {
+impl FromRow<'_, SqliteRow> for Draft {
+    /// Where a column and the JSON both say something, the column holds good: the trigger sets only those.
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let id = row.id("id")?;
+        let state = row.json("state").map_err(|error| damaged("state", format!("workflow {id}: {error}")))?;
         Ok(Self {
-            id: row.id("id")?,
+            id,
             owner: row.id("owner")?,
-            name: row.try_get("name")?,
-            revision: row.try_get("revision")?,
-            state: row.try_get("state")?,
+            revision: row.try_get::<i64, _>("revision")? as u64,
             benchmark_id: row.opt_id("benchmark_id")?,
             run_id: row.opt_id("run_id")?,
-            run_status: row.opt_word("run_status")?,
-            created_at: row.time("created_at")?,
-            updated_at: row.time("updated_at")?,
+            ..state
         })
     }
 }
 
 impl Store {
-    pub async fn insert_workflow(&self, draft: &StoredWorkflow) -> Result<(), StoreError> {
+    pub async fn insert_workflow(&self, draft: &Draft) -> Result<(), StoreError> {
         self.begin_workflow(draft, None).await.map(drop)
     }
 
     /// Inserts a draft, unless its owner has already begun one with the same form (double click), or has too many. Returns whether
     /// it did.
-    pub async fn begin_workflow(&self, draft: &StoredWorkflow, form: Option<Uuid>) -> Result<bool, StoreError> {
+    pub async fn begin_workflow(&self, draft: &Draft, form: Option<Uuid>) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let done = sqlx::query(
             "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at, begun_by)
@@ -71,9 +46,9 @@ impl Store {
         )
         .bind(draft.id.to_string())
         .bind(draft.owner.to_string())
-        .bind(&draft.name)
-        .bind(draft.revision)
-        .bind(&draft.state)
+        .bind(&draft.steps.name)
+        .bind(draft.revision as i64)
+        .bind(Json(draft))
         .bind(ms(draft.created_at))
         .bind(ms(draft.updated_at))
         .bind(form.map(|form| form.to_string()))
@@ -95,29 +70,27 @@ impl Store {
     }
 
     /// The workflow that the actor began with this form, if any.
-    pub async fn workflow_begun_by(&self, actor: &Actor, form: Uuid) -> Result<Option<StoredWorkflow>, StoreError> {
-        let query = sqlx::AssertSqlSafe(format!("{SELECT} WHERE w.owner = ? AND w.begun_by = ?"));
+    pub async fn workflow_begun_by(&self, actor: &Actor, form: Uuid) -> Result<Option<Draft>, StoreError> {
+        let query = "SELECT * FROM workflows WHERE owner = ? AND begun_by = ?";
         Ok(sqlx::query_as(query).bind(actor.id.to_string()).bind(form.to_string()).fetch_optional(&self.read).await?)
     }
 
-    pub async fn workflow(&self, actor: &Actor, id: Uuid) -> Result<StoredWorkflow, StoreError> {
-        let query = sqlx::AssertSqlSafe(format!("{SELECT} WHERE w.id = ?"));
-        let found: Option<StoredWorkflow> = sqlx::query_as(query).bind(id.to_string()).fetch_optional(&self.read).await?;
+    pub async fn workflow(&self, actor: &Actor, id: Uuid) -> Result<Draft, StoreError> {
+        let query = "SELECT * FROM workflows WHERE id = ?";
+        let found: Option<Draft> = sqlx::query_as(query).bind(id.to_string()).fetch_optional(&self.read).await?;
         let found = found.ok_or(StoreError::NotFound("workflow"))?;
         visible_to(actor, found.owner, "workflow", found)
     }
 
     /// The actor's own workflows, last changed first; with `drafts_only`, those that were not triggered.
-    pub async fn workflows(&self, actor: &Actor, drafts_only: bool) -> Result<Vec<StoredWorkflow>, StoreError> {
-        let query = sqlx::AssertSqlSafe(format!(
-            "{SELECT} WHERE w.owner = ? AND (NOT ? OR w.run_id IS NULL) ORDER BY w.updated_at DESC, w.id DESC"
-        ));
+    pub async fn workflows(&self, actor: &Actor, drafts_only: bool) -> Result<Vec<Draft>, StoreError> {
+        let query = "SELECT * FROM workflows WHERE owner = ? AND (NOT ? OR run_id IS NULL) ORDER BY updated_at DESC, id DESC";
         Ok(sqlx::query_as(query).bind(actor.id.to_string()).bind(drafts_only).fetch_all(&self.read).await?)
     }
 
     /// Saves name, state and revision of a draft that still has the revision `was`; `Stale` if someone else saved it
     /// meanwhile, or it was triggered.
-    pub async fn save_workflow(&self, draft: &StoredWorkflow, was: i64) -> Result<(), StoreError> {
+    pub async fn save_workflow(&self, draft: &Draft, was: u64) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         save(&mut tx, draft, was).await?;
         Ok(tx.commit().await?)
@@ -134,8 +107,8 @@ impl Store {
     /// second trigger finds the revision changed and gets `Stale`.
     pub async fn trigger_workflow(
         &self,
-        draft: &StoredWorkflow,
-        was: i64,
+        draft: &Draft,
+        was: u64,
         benchmark: &Benchmark,
         run: &NewRun,
     ) -> Result<(), StoreError> {
@@ -153,17 +126,17 @@ impl Store {
     }
 }
 
-async fn save(tx: &mut Transaction<'static, Sqlite>, draft: &StoredWorkflow, was: i64) -> Result<(), StoreError> {
+async fn save(tx: &mut Transaction<'static, Sqlite>, draft: &Draft, was: u64) -> Result<(), StoreError> {
     let done = sqlx::query(
         "UPDATE workflows SET name = ?, state = ?, revision = ?, updated_at = ?
          WHERE id = ? AND revision = ? AND run_id IS NULL",
     )
-    .bind(&draft.name)
-    .bind(&draft.state)
-    .bind(draft.revision)
+    .bind(&draft.steps.name)
+    .bind(Json(draft))
+    .bind(draft.revision as i64)
     .bind(ms(draft.updated_at))
     .bind(draft.id.to_string())
-    .bind(was)
+    .bind(was as i64)
     .execute(&mut **tx)
     .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Stale) }

@@ -5,7 +5,6 @@ use uuid::Uuid;
 use super::lookup::look_up;
 use super::now;
 use super::start::new_run;
-use super::workflows::stored;
 use crate::domain::benchmark::Benchmark;
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
@@ -46,6 +45,6 @@ pub async fn run_again(app: &AppState, actor: &Actor, id: Uuid, simulation: bool
 pub async fn clone_to_draft(app: &AppState, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
     let benchmark = app.store.benchmark(actor, id).await?;
     let draft = thaw(&benchmark.spec, Uuid::now_v7(), actor.id, now());
-    app.store.insert_workflow(&stored(&draft)?).await?;
+    app.store.insert_workflow(&draft).await?;
     Ok(WorkflowAnswer::new(&draft, Vec::new(), None))
 }

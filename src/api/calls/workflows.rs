@@ -8,13 +8,13 @@ use super::now;
 use super::start::new_run;
 use crate::domain::benchmark::{Benchmark, BenchmarkSpec};
 use crate::domain::list::{ListQuery, Page};
-use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::problem::Problem;
 use crate::domain::run::Run;
 use crate::domain::user::Actor;
 use crate::domain::workflow::body::Call;
 use crate::domain::workflow::{Body, Draft, Facts, Stamp, WorkflowAnswer, WorkflowRow, advance, needs};
 use crate::state::AppState;
-use crate::store::{StoreError, StoredWorkflow};
+use crate::store::StoreError;
 use dyno_measure::run::RunKind;
 
 /// How often a save is tried when others save the same draft between look and save.
@@ -37,20 +37,20 @@ pub async fn apply_step(app: &AppState, actor: &Actor, form: Option<Uuid>, body:
 async fn attempt(app: &AppState, actor: &Actor, form: Option<Uuid>, body: &Body) -> Result<Option<WorkflowAnswer>, Problem> {
     let before = match body.call {
         Call::First { .. } => None,
-        Call::Later { workflow_id } => Some(load(app, actor, workflow_id).await?),
+        Call::Later { workflow_id } => Some(app.store.workflow(actor, workflow_id).await?),
     };
     let facts = look_up(app, actor, &needs(before.as_ref(), body)).await?;
     let stamp = Stamp { new_id: Uuid::now_v7(), owner: actor.id, now: now() };
     let step = advance(before.as_ref(), body, &facts, &stamp)?;
 
     let Some(before) = before else {
-        if app.store.begin_workflow(&stored(&step.draft)?, form).await? {
+        if app.store.begin_workflow(&step.draft, form).await? {
             return Ok(Some(WorkflowAnswer::new(&step.draft, step.dropped, None)));
         }
         // The other of two clicks was faster.
         let Some(begun) = form else { return Ok(None) };
         return match app.store.workflow_begun_by(actor, begun).await? {
-            Some(begun) => answer(app, actor, &draft_of(begun)?).await.map(Some),
+            Some(begun) => answer(app, actor, &begun).await.map(Some),
             None => Ok(None),
         };
     };
@@ -62,7 +62,7 @@ async fn attempt(app: &AppState, actor: &Actor, form: Option<Uuid>, body: &Body)
     if !step.is_changed {
         return answer(app, actor, &before).await.map(|answer| Some(answer.warning_of(step.warnings)));
     }
-    match app.store.save_workflow(&stored(&step.draft)?, before.revision as i64).await {
+    match app.store.save_workflow(&step.draft, before.revision).await {
         Ok(()) => Ok(Some(WorkflowAnswer::new(&step.draft, step.dropped, None).warning_of(step.warnings))),
         Err(StoreError::Stale) => Ok(None),
         Err(error) => Err(error.into()),
@@ -84,7 +84,7 @@ async fn start(
     // The trigger is a change of its own, so that of two at once the second finds the first one's revision gone.
     draft.revision = before.revision + 1;
     draft.updated_at = now;
-    match app.store.trigger_workflow(&stored(&draft)?, before.revision as i64, &benchmark, &run).await {
+    match app.store.trigger_workflow(&draft, before.revision, &benchmark, &run).await {
         Ok(()) => {
             app.run_notifier.wake();
             draft.benchmark_id = Some(benchmark.id);
@@ -109,7 +109,7 @@ pub async fn begun_by(app: &AppState, actor: &Actor, form: Uuid) -> Result<Optio
 
 /// One workflow as it stands.
 pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
-    let draft = load(app, actor, id).await?;
+    let draft = app.store.workflow(actor, id).await?;
     answer(app, actor, &draft).await
 }
 
@@ -130,8 +130,7 @@ pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Pa
     }
     let mut rows = Vec::new();
     let wanted = query.search.as_deref().map(|search| search.trim().to_lowercase()).unwrap_or_default();
-    for workflow in app.store.workflows(actor, true).await? {
-        let draft = draft_of(workflow)?;
+    for draft in app.store.workflows(actor, true).await? {
         if draft.steps.name.to_lowercase().contains(&wanted) {
             rows.push(WorkflowRow::new(&draft));
         }
@@ -152,7 +151,7 @@ pub async fn list(app: &AppState, actor: &Actor, query: &ListQuery) -> Result<Pa
 
 /// Discards a draft. One whose run is started goes with that run, not before it.
 pub async fn delete(app: &AppState, actor: &Actor, id: Uuid) -> Result<(), Problem> {
-    let draft = load(app, actor, id).await?;
+    let draft = app.store.workflow(actor, id).await?;
     if draft.run_id.is_some() {
         return Err(Problem::conflict("This workflow has started its run. Delete the run instead."));
     }
@@ -165,40 +164,4 @@ async fn answer(app: &AppState, actor: &Actor, draft: &Draft) -> Result<Workflow
         None => None,
     };
     Ok(WorkflowAnswer::new(draft, Vec::new(), run))
-}
-
-async fn load(app: &AppState, actor: &Actor, id: Uuid) -> Result<Draft, Problem> {
-    draft_of(app.store.workflow(actor, id).await?)
-}
-
-/// The columns know better than the JSON where both say something.
-fn draft_of(workflow: StoredWorkflow) -> Result<Draft, Problem> {
-    let mut draft: Draft = serde_json::from_value(workflow.state).map_err(|error| {
-        tracing::error!(workflow.id = %workflow.id, %error, "a stored draft is damaged");
-        Problem::new(ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
-    })?;
-    draft.revision = workflow.revision as u64;
-    draft.benchmark_id = workflow.benchmark_id;
-    draft.run_id = workflow.run_id;
-    Ok(draft)
-}
-
-/// A draft as the store keeps it.
-pub(super) fn stored(draft: &Draft) -> Result<StoredWorkflow, Problem> {
-    let state = serde_json::to_value(draft).map_err(|error| {
-        tracing::error!(workflow.id = %draft.id, %error, "a draft can't be written");
-        Problem::new(ProblemKind::Internal, "Something went wrong on the server. Its log says what.")
-    })?;
-    Ok(StoredWorkflow {
-        id: draft.id,
-        owner: draft.owner,
-        name: draft.steps.name.clone(),
-        revision: draft.revision as i64,
-        state,
-        benchmark_id: draft.benchmark_id,
-        run_id: draft.run_id,
-        run_status: None,
-        created_at: draft.created_at,
-        updated_at: draft.updated_at,
-    })
 }

@@ -123,7 +123,7 @@ pub async fn save_details(
     save = save.checked_by(&FormRules::Details);
     let tags = save.tags(&tags).await;
     let body = details_body(&name, tags, &description, &concurrent_requests, &eval_with);
-    save.step(1, body).finish().await
+    save.finish(1, body).await
 }
 
 /// Step 2.
@@ -156,7 +156,7 @@ pub async fn save_load(
         Some(rules) => save.checked_by(&rules),
         None => save,
     };
-    save.step(2, load_body(&form, &dataset_ids)).finish().await
+    save.finish(2, load_body(&form, &dataset_ids)).await
 }
 
 /// Step 3.
@@ -169,7 +169,7 @@ pub async fn save_cluster(
 ) -> Result<(), CallError> {
     let entries = forms::entries(&[("cluster_id", &cluster_id)]);
     let save = Save::new(WizardPage::Cluster, &workflow_id, &if_revision, &return_to, entries);
-    save.step(3, json!({ "cluster_id": optional(&cluster_id, text) })).finish().await
+    save.finish(3, json!({ "cluster_id": optional(&cluster_id, text) })).await
 }
 
 /// What the button says that finds nodes.
@@ -221,7 +221,7 @@ pub async fn save_nodes(
     }
     let body = nodes_body(&entries, chosen);
     let save = Save::new(WizardPage::Nodes, &workflow_id, &if_revision, &return_to, entries);
-    save.step(4, body).finish().await
+    save.finish(4, body).await
 }
 
 /// What the button says that compares layouts.
@@ -287,7 +287,7 @@ pub async fn save_model(
     let cloud = model.as_ref().is_some_and(crate::domain::inventory::Model::is_cloud);
     if !cloud {
         let save = save.checked_by(&FormRules::Model);
-        return save.step(5, body).finish().await;
+        return save.finish(5, body).await;
     }
     let body = json!({
         "model_id": model_id,
@@ -298,13 +298,12 @@ pub async fn save_model(
         "engine_image": null,
         "engine_memory_limit_mib": null,
     });
-    let save = save.step(5, body);
     let credential = match credential_id.as_str() {
         "new" => save::CredentialForm::Add { name: credential_name, secret: credential_secret },
         "" => save::CredentialForm::Use(Value::Null),
         id => save::CredentialForm::Use(Value::String(id.to_owned())),
     };
-    save.credential(model, credential).finish().await
+    save.credential(model, credential).finish(5, body).await
 }
 
 /// Step 7.
@@ -314,7 +313,7 @@ pub async fn save_confirmation(
     #[server(default)] if_revision: String,
 ) -> Result<(), CallError> {
     let save = Save::new(WizardPage::Confirm, &workflow_id, &if_revision, "", Vec::new());
-    save.step(7, json!({ "user_confirmation": true })).finish().await
+    save.finish(7, json!({ "user_confirmation": true })).await
 }
 
 /// Step 8: starts the run, and goes on to its page.
@@ -331,5 +330,5 @@ pub async fn save_execution(
         "run" => Value::Bool(false),
         _ => Value::Null,
     };
-    save.step(8, json!({ "run_as_simulation": simulation, "trigger_workflow": true })).finish().await
+    save.finish(8, json!({ "run_as_simulation": simulation, "trigger_workflow": true })).await
 }

@@ -116,7 +116,7 @@ async fn a_person_has_so_many_drafts_and_no_more() {
     let one = store.workflow(&actor, first.parse().unwrap()).await.unwrap();
     for _ in 2..MOST {
         let id = uuid::Uuid::now_v7();
-        store.insert_workflow(&dyno::store::StoredWorkflow { id, ..one.clone() }).await.unwrap();
+        store.insert_workflow(&dyno::domain::workflow::Draft { id, ..one.clone() }).await.unwrap();
     }
     // The workflow whose run is started does not count.
     let form = uuid::Uuid::now_v7().to_string();

@@ -8,7 +8,8 @@ use dyno::domain::event::{RunEnd, RunEvent};
 use dyno::domain::inventory::ModelSource;
 use dyno::domain::user::Actor;
 use dyno::simulation::hypothetical_nodes;
-use dyno::store::{RunUpdate, StoredWorkflow};
+use dyno::domain::workflow::Draft;
+use dyno::store::RunUpdate;
 use dyno_measure::load::{EvalWith, LoadSpec};
 use dyno_measure::report::RequestRecord;
 use dyno_measure::run::RunStatus;
@@ -52,7 +53,7 @@ async fn measured(world: &World) -> uuid::Uuid {
     let draft = samples::draft(&owner, "measured");
     store.insert_workflow(&draft).await.unwrap();
     let run = samples::new_run(&benchmark, &owner, 5);
-    store.trigger_workflow(&StoredWorkflow { revision: 2, ..draft }, 1, &benchmark, &run).await.unwrap();
+    store.trigger_workflow(&Draft { revision: 2, ..draft }, 1, &benchmark, &run).await.unwrap();
 
     let record = |number: i64| -> RequestRecord {
         serde_json::from_value(json!({ "id": format!("r{number}"), "node": HOST, "load_point": 0, "phase": "measured",

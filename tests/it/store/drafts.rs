@@ -1,7 +1,8 @@
 //! Drafts: whose they are, revisions, the trigger.
 
 use dyno::domain::list::ListQuery;
-use dyno::store::{StoreError, StoredWorkflow};
+use dyno::domain::workflow::Draft;
+use dyno::store::StoreError;
 
 use super::samples::{at, benchmark, draft, new_run, store};
 
@@ -28,12 +29,16 @@ async fn a_save_needs_the_revision_that_it_was_made_from() {
     let (_folder, store, [_, anna, _]) = store().await;
     let first = draft(&anna, "first");
     store.insert_workflow(&first).await.unwrap();
-    let second = StoredWorkflow { revision: 2, name: "second".to_owned(), updated_at: at(9), ..first.clone() };
+    let named = |name: &str| {
+        let mut draft = Draft { revision: 2, updated_at: at(9), ..first.clone() };
+        name.clone_into(&mut draft.steps.name);
+        draft
+    };
+    let second = named("second");
     store.save_workflow(&second, 1).await.unwrap();
     assert_eq!(store.workflow(&anna, first.id).await.unwrap(), second);
-    let late = StoredWorkflow { revision: 2, name: "late".to_owned(), ..first };
-    assert!(matches!(store.save_workflow(&late, 1).await, Err(StoreError::Stale)));
-    assert_eq!(store.workflow(&anna, second.id).await.unwrap().name, "second");
+    assert!(matches!(store.save_workflow(&named("late"), 1).await, Err(StoreError::Stale)));
+    assert_eq!(store.workflow(&anna, second.id).await.unwrap().steps.name, "second");
 }
 
 #[tokio::test]
@@ -46,7 +51,7 @@ async fn of_many_triggers_at_once_one_starts_a_run() {
         tokio::spawn(async move {
             let frozen = benchmark(&anna, "ready", Some(ready.id));
             let run = new_run(&frozen, &anna, 3);
-            store.trigger_workflow(&StoredWorkflow { revision: 2, ..ready }, 1, &frozen, &run).await.is_ok()
+            store.trigger_workflow(&Draft { revision: 2, ..ready }, 1, &frozen, &run).await.is_ok()
         })
     });
     let mut started = 0;
@@ -57,7 +62,7 @@ async fn of_many_triggers_at_once_one_starts_a_run() {
     assert_eq!(store.runs(&anna, &ListQuery::default()).await.unwrap().total, 1);
     let done = store.workflow(&anna, ready.id).await.unwrap();
     assert!(done.run_id.is_some() && done.benchmark_id.is_some());
-    assert_eq!(done.run_status, Some(dyno_measure::run::RunStatus::Queued));
+    assert_eq!(store.run(&anna, done.run_id.unwrap()).await.unwrap().status, dyno_measure::run::RunStatus::Queued);
     assert_eq!(store.workflows(&anna, true).await.unwrap(), [], "no longer a draft");
-    assert!(matches!(store.save_workflow(&StoredWorkflow { revision: 3, ..done }, 2).await, Err(StoreError::Stale)));
+    assert!(matches!(store.save_workflow(&Draft { revision: 3, ..done }, 2).await, Err(StoreError::Stale)));
 }

@@ -3,7 +3,8 @@
 use dyno::domain::event::{RunEnd, RunEvent};
 use dyno::domain::inventory::{Cluster, ClusterAccess, ModelFacts, Node};
 use dyno::domain::kubernetes::KubernetesAccess;
-use dyno::store::{RunUpdate, Store, StoreError, StoredWorkflow};
+use dyno::domain::workflow::Draft;
+use dyno::store::{RunUpdate, Store, StoreError};
 use dyno_measure::run::RunStatus;
 
 use super::samples::{at, benchmark, credential, draft, model, new_run, store};
@@ -91,7 +92,7 @@ async fn what_a_benchmark_was_made_of_is_archived() {
     frozen.spec.credential_id = Some(secret.credential.id);
     store.insert_model(&frozen.spec.model).await.unwrap();
     let run = new_run(&frozen, &anna, 3);
-    store.trigger_workflow(&StoredWorkflow { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
+    store.trigger_workflow(&Draft { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
 
     assert!(!store.remove_model(&anna, frozen.spec.model.id).await.unwrap());
     assert_eq!(store.models(&anna).await.unwrap(), []);
@@ -122,7 +123,7 @@ async fn a_cluster_with_open_runs_stays_where_it_is_and_an_archived_one_is_reach
     assert_eq!(store.sealed_kubeconfig(cluster.id).await.unwrap(), Some(("key".to_owned(), vec![1, 2, 3])));
     store.insert_model(&frozen.spec.model).await.unwrap();
     let run = new_run(&frozen, &anna, 3);
-    store.trigger_workflow(&StoredWorkflow { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
+    store.trigger_workflow(&Draft { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
     assert!(matches!(store.remove_cluster(&anna, cluster.id).await, Err(StoreError::Forbidden(_))), "it is everybody's");
     let refused = store.remove_cluster(&admin, cluster.id).await;
     assert!(matches!(&refused, Err(StoreError::Conflict(text)) if text.contains("Cancel them")), "{refused:?}");
@@ -170,7 +171,7 @@ async fn a_credential_is_never_archived_without_its_secret_going() {
     frozen.spec.credential_id = Some(secret.credential.id);
     store.insert_model(&frozen.spec.model).await.unwrap();
     let run = new_run(&frozen, &anna, 3);
-    store.trigger_workflow(&StoredWorkflow { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
+    store.trigger_workflow(&Draft { revision: 2, ..workflow }, 1, &frozen, &run).await.unwrap();
 
     let pool = sqlx::SqlitePool::connect(&Store::default_url(folder.path())).await.unwrap();
     let broken = "CREATE TRIGGER broken BEFORE UPDATE OF sealed ON credentials BEGIN SELECT RAISE(ABORT, 'on purpose'); END";

@@ -6,7 +6,8 @@ use dyno::domain::inventory::{Credential, FileLocation, Model, ModelSource};
 use dyno::domain::provider::ProviderId;
 use dyno::domain::run::{Run, Stage, StageId};
 use dyno::domain::user::{Actor, Role};
-use dyno::store::{NewRun, SealedCredential, Store, StoredWorkflow};
+use dyno::domain::workflow::{Draft, thaw};
+use dyno::store::{NewRun, SealedCredential, Store};
 use dyno_measure::load::{EvalWith, LoadSpec};
 use dyno_measure::report::{Phase, RequestRecord};
 use dyno_measure::run::{RunKind, RunStatus};
@@ -31,19 +32,8 @@ pub async fn store() -> (TempDir, Store, [Actor; 3]) {
     (folder, store, people.try_into().unwrap())
 }
 
-pub fn draft(owner: &Actor, name: &str) -> StoredWorkflow {
-    StoredWorkflow {
-        id: Uuid::now_v7(),
-        owner: owner.id,
-        name: name.to_owned(),
-        revision: 1,
-        state: serde_json::json!({ "name": name }),
-        benchmark_id: None,
-        run_id: None,
-        run_status: None,
-        created_at: at(1),
-        updated_at: at(1),
-    }
+pub fn draft(owner: &Actor, name: &str) -> Draft {
+    thaw(&benchmark(owner, name, None).spec, Uuid::now_v7(), owner.id, at(1))
 }
 
 pub fn model(owner: Option<&Actor>, name: &str) -> Model {
@@ -137,7 +127,7 @@ pub async fn kept_run_of(store: &Store, owner: &Actor, mut benchmark: Benchmark,
     let draft = draft(owner, &benchmark.spec.name);
     store.insert_workflow(&draft).await.unwrap();
     let run = new_run(&benchmark, owner, created_s);
-    store.trigger_workflow(&StoredWorkflow { revision: 2, ..draft }, 1, &benchmark, &run).await.unwrap();
+    store.trigger_workflow(&Draft { revision: 2, ..draft }, 1, &benchmark, &run).await.unwrap();
     (benchmark, run.run)
 }
 

@@ -102,12 +102,13 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
     let pool = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
     Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
     let [person, draft, run] = [(); 3].map(|()| uuid::Uuid::now_v7().to_string());
+    let state = include_str!("../../fixtures/kept/0.1.0/draft.json").replace('\'', "''");
     for statement in [
         format!(
             "INSERT INTO users (id, name, role, password_hash, created_at) VALUES ('{person}', 'anna', 'administrator', 'x', 5)"
         ),
         format!(
-            "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at) VALUES ('{draft}', '{person}', 'hers', 3, '{{}}', 5, 6)"
+            "INSERT INTO workflows (id, owner, name, revision, state, created_at, updated_at) VALUES ('{draft}', '{person}', 'hers', 3, '{state}', 5, 6)"
         ),
         format!(
             "INSERT INTO benchmarks (id, owner, name, search, model, cluster, spec, created_at) VALUES ('{draft}', '{person}', 'b', 'b', 'm', 'c', '{{}}', 5)"

@@ -1,4 +1,4 @@
-//! How a page of the wizard is saved: its steps one after the other, then on to the next page, or back with what is wrong.
+//! How a page of the wizard is saved: its step, then on to the next page, or back with what is wrong.
 
 use serde_json::{Value, json};
 use strum::VariantArray as _;
@@ -31,7 +31,6 @@ pub struct Save {
     entries: Entries,
     /// For a draft that there is none of yet: the form that begins it.
     begins: Option<Uuid>,
-    steps: Vec<(u8, Value)>,
     credential: Option<(Option<Model>, CredentialForm)>,
     /// What is wrong with the entries by themselves.
     wrong: Vec<FieldError>,
@@ -55,7 +54,6 @@ impl Save {
             return_to: return_to.to_owned(),
             entries,
             begins: None,
-            steps: Vec::new(),
             credential: None,
             wrong: Vec::new(),
         }
@@ -88,12 +86,7 @@ impl Save {
         Ok(self)
     }
 
-    pub fn step(mut self, number: u8, body: Value) -> Self {
-        self.steps.push((number, body));
-        self
-    }
-
-    /// Sends step 6 after the others.
+    /// Sends step 6 after the page's own.
     pub fn credential(mut self, model: Option<Model>, credential: CredentialForm) -> Self {
         self.credential = Some((model, credential));
         self
@@ -110,17 +103,21 @@ impl Save {
         }
     }
 
-    /// Sends the steps, and answers the form: onwards, or back with what is wrong.
-    pub async fn finish(self) -> Result<(), CallError> {
+    /// Sends the page's step, and answers the form: onwards, or back with what is wrong.
+    pub async fn finish(self, step: u8, body: Value) -> Result<(), CallError> {
         let here = self.here();
         let entries = self.entries.clone();
         let result = match crate::auth::context() {
             Err(error) => Err(error),
             Ok(_) if !self.wrong.is_empty() => Err(Problem::invalid(self.wrong)),
-            Ok((app, actor)) => {
-                let (key, state) = (self.once(&actor), app.clone());
-                idempotency::once_to(&state, key, Box::pin(async move { Box::pin(self.send_steps(&app, &actor)).await })).await
-            }
+            Ok((app, actor)) => match self.once(&actor) {
+                None => Box::pin(self.send_steps(&app, &actor, step, body)).await,
+                key => {
+                    let state = app.clone();
+                    let sent = async move { Box::pin(self.send_steps(&app, &actor, step, body)).await };
+                    idempotency::once_to(&state, key, Box::pin(sent)).await
+                }
+            },
         };
         forms::answer(result, &here, entries).await
     }
@@ -149,39 +146,30 @@ impl Save {
         FormKey::new(actor.id, &self.workflow_id, "wizard-model", &fields, FIELDS_KEPT)
     }
 
-    async fn send_steps(self, app: &AppState, actor: &Actor) -> Result<String, Problem> {
+    async fn send_steps(self, app: &AppState, actor: &Actor, step: u8, body: Value) -> Result<String, Problem> {
         let id = if self.workflow_id.is_empty() {
             None
         } else {
             Some(Uuid::parse_str(&self.workflow_id).map_err(|_| Problem::not_found("draft"))?)
         };
-        let mut revision = self.if_revision.parse::<u64>().ok();
-        let mut dropped: Vec<String> = Vec::new();
-        let mut last: Option<WorkflowAnswer> = None;
-        for (number, body) in self.steps {
-            let answer = match id {
-                None => calls::workflows::apply_step(app, actor, self.begins, first(number, body)).await?,
-                Some(id) => send(app, actor, id, number, revision, body).await?,
-            };
-            revision = Some(answer.revision);
-            dropped.extend(answer.dropped.iter().cloned());
-            last = Some(answer);
-        }
+        let mut answer = match id {
+            None => calls::workflows::apply_step(app, actor, self.begins, first(step, body)).await?,
+            Some(id) => send(app, actor, id, step, self.if_revision.parse().ok(), body).await?,
+        };
+        let mut dropped = std::mem::take(&mut answer.dropped);
         if let (Some((model, credential)), Some(id)) = (self.credential, id) {
             let (credential, is_new) = match credential {
                 CredentialForm::Use(value) => (value, false),
                 CredentialForm::Add { name, secret } => (add_credential(app, actor, model, name, secret).await?, true),
             };
-            let chosen = send(app, actor, id, 6, revision, json!({ "credential_id": credential })).await;
+            let chosen = send(app, actor, id, 6, Some(answer.revision), json!({ "credential_id": credential })).await;
             let holds_it = chosen.as_ref().is_ok_and(|answer| json!(answer.workflow_steps.credential_id) == credential);
             if is_new && !holds_it {
                 remove_unused(app, actor, &credential).await;
             }
-            let answer = chosen?;
-            dropped.extend(answer.dropped.iter().cloned());
-            last = Some(answer);
+            answer = chosen?;
+            dropped.append(&mut answer.dropped);
         }
-        let answer = last.ok_or_else(|| Problem::new(ProblemKind::BadRequest, "There is nothing to save."))?;
         let (answer, passed) = pass_over(app, actor, self.page, answer).await;
         Ok(next(self.page, &answer, &self.return_to, &dropped, &passed))
     }
