@@ -105,13 +105,7 @@ impl Store {
 
     /// Triggers a workflow in one transaction: saves it (as `save_workflow` does), freezes the benchmark, queues its run. A
     /// second trigger finds the revision changed and gets `Stale`.
-    pub async fn trigger_workflow(
-        &self,
-        draft: &Draft,
-        was: u64,
-        benchmark: &Benchmark,
-        run: &NewRun,
-    ) -> Result<(), StoreError> {
+    pub async fn trigger_workflow(&self, draft: &Draft, was: u64, benchmark: &Benchmark, run: &NewRun) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         save(&mut tx, draft, was).await?;
         benchmarks::insert(&mut tx, benchmark).await?;

@@ -284,6 +284,31 @@ fn the_report_of_contradicting_records_is_not_valid() {
 }
 
 #[test]
+fn the_only_nodes_figures_are_those_of_its_requests_by_themselves() {
+    let plan: dyno_measure::plan::Plan = serde_json::from_value(serde_json::json!({
+        "endpoints": [{"node": "n", "base_url": "http://127.0.0.1:1"}], "model": "m",
+        "workload": {"kind": "synthetic", "input_tokens": 5, "output_tokens": 2},
+        "slo": {"percentile": 90.0, "ttft_ms": 1500.0},
+        "load_points": [{"load": {"kind": "rate", "rate": 1.0, "process": "constant", "burstiness": 1.0, "max_in_flight": 9}}]
+    }))
+    .unwrap();
+    let mut records = Records { nodes: vec!["n".to_owned()], ..Records::default() };
+    for at in 0..60 {
+        add(&mut records, at * S, &[(at + 1 + at % 2) * S, (at + 3) * S, (at + 4) * S], 3);
+    }
+    fail(&mut records, Some(0), S, ErrorClass::Timeout);
+    let circumstances = dyno_measure::report::Circumstances {
+        disagreement: std::collections::HashMap::from([(0, 0.2)]),
+        ..dyno_measure::report::Circumstances::default()
+    };
+    let report = dyno_measure::report::report(&records, &plan, circumstances);
+    let rows: Vec<usize> = (0..records.rows.len()).collect();
+    let alone = summarise(&Scope { records: &records, rows: &rows, load: None, slo: plan.slo.as_ref() });
+    assert!(report.summary.steady_state.is_some() && report.summary.token_disagreement.is_some());
+    assert_eq!(report.nodes[0].summary, alone);
+}
+
+#[test]
 fn a_limit_is_met_by_all_that_was_issued() {
     let slo = Slo { percentile: 90.0, ttft_ms: Some(1_000.0), tpot_ms: None, e2el_ms: None, search: None };
     // the verdict with numbers of requests within the limit, over it, and failed

@@ -74,7 +74,8 @@ fn redact_lookalikes(words: &str) -> String {
     let mut before = ' ';
     while let Some(letter) = rest.chars().next() {
         let begins = !before.is_ascii_alphanumeric();
-        let of_provider = KEY_BEGINS.iter().any(|begin| rest.starts_with(begin) && key_at(rest, begin.len()).len() >= LEAST_SECRET);
+        let of_provider =
+            KEY_BEGINS.iter().any(|begin| rest.starts_with(begin) && key_at(rest, begin.len()).len() >= LEAST_SECRET);
         let taken = if begins && of_provider {
             kept += REDACTED;
             key_at(rest, 0).len()

@@ -10,6 +10,7 @@ use super::words::one_token_words;
 use crate::tokens::Tokens;
 use dyno_measure::dataset::ChatMessage;
 use dyno_measure::load::Endpoint;
+use dyno_measure::words::grouped;
 
 /// Tokens that a chat template is assumed to add where it can't be counted.
 const GUESSED_TEMPLATE: u32 = 12;
@@ -90,15 +91,22 @@ pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Resu
     }
     let Lengths { checked, computed, off, .. } = lengths;
     if checked + computed < every || prompts.contains(&None) {
-        let also = if computed > 0 { format!(", those of {computed} computed as these were") } else { String::new() };
+        let also = if computed > 0 { format!(", those of {} computed as these were", grouped(computed)) } else { String::new() };
+        let checked = grouped(checked);
         notes.push(format!("Input lengths of {checked} prompts were checked with the tokenizer{also}, the others made alike."));
     } else if computed > 0 {
         notes.push(format!(
-            "Input lengths of {checked} of {every} prompts were checked with the tokenizer; the others are computed, as these were."
+            "Input lengths of {} of {} prompts were checked with the tokenizer; the others are computed, as these were.",
+            grouped(checked),
+            grouped(every)
         ));
     }
     if off > 0 {
-        notes.push(format!("{off} of {checked} prompts could not be made exactly as long as they were asked to be."));
+        notes.push(format!(
+            "{} of {} prompts could not be made exactly as long as they were asked to be.",
+            grouped(off),
+            grouped(checked)
+        ));
     }
     if prompts.iter().flatten().sum::<u64>() > synthetic.different() {
         notes.push("Prompts repeat: so short an input has too few different words.".to_owned());
@@ -228,7 +236,8 @@ mod tests {
         Tokens::of_file(folder.path()).unwrap()
     }
 
-    fn fitted(pattern: &str, count: u64, lengths: &Value) -> (Synthetic, Vec<String>, Vec<i64>) {
+    /// The notes, and by how many tokens each prompt is too long.
+    fn fitted(pattern: &str, count: u64, lengths: &Value) -> (Vec<String>, Vec<i64>) {
         let lengths: Option<LengthDistribution> = serde_json::from_value(lengths.clone()).unwrap();
         let asked = Asked::Drawn { input: LengthSampler::new(lengths, 40, 1), output: LengthSampler::new(None, 4, 1) };
         let wanted = Wanted {
@@ -246,12 +255,12 @@ mod tests {
             i64::from(tokens.text(&synthetic.text(prompt), true).unwrap()) - i64::from(synthetic.input_of(prompt))
         });
         let off = off.collect();
-        (synthetic, notes, off)
+        (notes, off)
     }
 
     fn checked_of(notes: &[String]) -> u64 {
         let line = notes.iter().find(|note| note.contains("were checked")).unwrap();
-        line.split(' ').find_map(|word| word.parse().ok()).unwrap()
+        line.split(' ').find_map(|word| word.replace(',', "").parse().ok()).unwrap()
     }
 
     #[test]
@@ -260,10 +269,10 @@ mod tests {
         // in the second, a first word with an "o" is a token more than it is elsewhere
         for pattern in [r"[^ ]+", r"^[^ o]*o|[^ ]+"] {
             for lengths in [&Value::Null, &spread] {
-                let (_, notes, off) = fitted(pattern, 6000, lengths);
+                let (notes, off) = fitted(pattern, 3000, lengths);
                 assert!(off.iter().all(|off| *off == 0), "{pattern} {notes:?}");
                 let checked = checked_of(&notes);
-                assert!((BELIEVED_AFTER.into()..2000).contains(&checked), "{pattern} {notes:?}");
+                assert!((BELIEVED_AFTER.into()..1500).contains(&checked), "{pattern} {notes:?}");
             }
         }
     }
@@ -271,14 +280,13 @@ mod tests {
     #[test]
     fn where_words_do_not_add_up_every_prompt_is_checked() {
         // two words are one token where the first begins with a letter up to m
-        let (_, notes, off) = fitted(r"\b[a-m][^ ]* [^ ]+|[^ ]+", 3000, &Value::Null);
-        assert!(!notes.iter().any(|note| note.contains("were checked")), "{notes:?}");
-        assert!(off.iter().filter(|off| **off != 0).count() < 30, "{notes:?}");
+        let (notes, off) = fitted(r"\b[a-m][^ ]* [^ ]+|[^ ]+", 2000, &Value::Null);
+        assert!(notes.is_empty() && off.iter().all(|off| *off == 0), "{notes:?}");
     }
 
     #[test]
     fn few_prompts_are_all_checked() {
-        let (_, notes, off) = fitted(r"[^ ]+", 200, &Value::Null);
+        let (notes, off) = fitted(r"[^ ]+", 200, &Value::Null);
         assert!(notes.is_empty() && off.iter().all(|off| *off == 0), "{notes:?}");
     }
 }

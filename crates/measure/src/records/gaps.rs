@@ -63,11 +63,15 @@ impl Gaps {
         Numbers(self.bytes_of(index))
     }
 
+    /// The number of a request's gaps.
+    pub fn count_of(&self, index: usize) -> usize {
+        // each ends with the one byte that has no mark
+        self.bytes_of(index).iter().filter(|byte| **byte & 0x80 == 0).count()
+    }
+
     /// A copy of a request's gaps.
     pub fn buf_of(&self, index: usize) -> GapsBuf {
-        let bytes = self.bytes_of(index).to_vec();
-        let count = Numbers(&bytes).count() as u32;
-        GapsBuf { bytes, count }
+        GapsBuf { bytes: self.bytes_of(index).to_vec(), count: self.count_of(index) as u32 }
     }
 
     fn bytes_of(&self, index: usize) -> &[u8] {

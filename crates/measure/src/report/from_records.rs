@@ -72,7 +72,7 @@ pub fn report(records: &Records, plan: &Plan, mut circumstances: Circumstances) 
     let best = best.unwrap_or_else(|| best_of(&load_points));
     let summary = load_points.get(best).map(|point| point.summary.clone()).unwrap_or_default();
     let best_number = u32::try_from(best).unwrap_or(0);
-    let nodes = nodes_of(records, plan, best_number);
+    let nodes = nodes_of(records, plan, best_number, load_points.get(best));
     circumstances.notes.extend(node_spread::notes(&nodes));
     circumstances.client.littles_law_ratio = ratios.get(best).copied().flatten();
     judge(&load_points, &mut circumstances);
@@ -226,7 +226,9 @@ fn best_of(points: &[LoadPoint]) -> usize {
     by(throughput, &|_| true).unwrap_or(0)
 }
 
-fn nodes_of(records: &Records, plan: &Plan, load_point: u32) -> Vec<NodeReport> {
+/// The figures of each node at a load point, `of_all` those of the load point. What only a whole load has (its rates, its steady
+/// state) a node's have not.
+fn nodes_of(records: &Records, plan: &Plan, load_point: u32, of_all: Option<&LoadPoint>) -> Vec<NodeReport> {
     let mut names: Vec<&str> = plan.endpoints.iter().map(|endpoint| endpoint.node.as_str()).collect();
     names.dedup();
     let mut seen = std::collections::HashSet::new();
@@ -242,7 +244,17 @@ fn nodes_of(records: &Records, plan: &Plan, load_point: u32) -> Vec<NodeReport> 
         .into_iter()
         .map(|name| {
             let rows = of(name);
-            let summary = summarise(&Scope { records, rows: &rows, load: None, slo: plan.slo.as_ref() });
+            let summary = match of_all.filter(|all| all.summary.total_requests == rows.len() as u64) {
+                // all requests went to this node: the same figures need not be found again
+                Some(all) => Summary {
+                    steady_state: None,
+                    requested_rate: None,
+                    achieved_rate: None,
+                    token_disagreement: None,
+                    ..all.summary.clone()
+                },
+                None => summarise(&Scope { records, rows: &rows, load: None, slo: plan.slo.as_ref() }),
+            };
             NodeReport { hostname: name.to_owned(), summary }
         })
         .collect()

@@ -167,23 +167,43 @@ fn intervals<I: Iterator<Item = (f64, f64)>>(
         if values.is_empty() {
             continue;
         }
-        values.sort_unstable_by(f64::total_cmp);
         points.push(TimePoint {
             at_s: first + index as f64 * width,
-            value: percentile(values, 50.0),
-            min: values.first().copied(),
-            max: values.last().copied(),
+            value: median(values),
+            min: values.iter().copied().min_by(f64::total_cmp),
+            max: values.iter().copied().max_by(f64::total_cmp),
         });
     }
     (points, values)
 }
 
+/// The median of some values, as [`percentile`] has it of sorted ones. Changes their order.
+fn median(values: &mut [f64]) -> f64 {
+    let last = values.len() - 1;
+    let (_, low, above) = values.select_nth_unstable_by(last / 2, f64::total_cmp);
+    let low = *low;
+    let pair = [low, above.iter().copied().min_by(f64::total_cmp).unwrap_or(low)];
+    // of an odd number, the middle one alone
+    percentile(&pair[..1 + last % 2], 50.0)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::plan::Load;
     use crate::records::Records;
     use crate::statistics::summary::tests::request;
+
+    proptest! {
+        #[test]
+        fn a_median_is_the_50th_percentile(mut values in proptest::collection::vec(-1e3..1e3, 1..40)) {
+            let found = median(&mut values);
+            values.sort_unstable_by(f64::total_cmp);
+            prop_assert_eq!(found, percentile(&values, 50.0));
+        }
+    }
 
     #[test]
     fn every_sample_is_in_a_bin() {

@@ -167,7 +167,7 @@ fn latencies(scope: &Scope<'_>, summary: &mut Summary) {
         of("output_throughput_per_user", |row| row.tpot_ms().filter(|tpot| *tpot > 0.0).map(|tpot| 1000.0 / tpot));
     let well = || scope.rows.iter().copied().filter(|index| scope.records.rows[*index].succeeded());
     // millions, in exact room: times and gaps one after the other
-    let count: usize = well().map(|index| scope.records.gaps.of(index).count()).sum();
+    let count: usize = well().map(|index| scope.records.gaps.count_of(index)).sum();
     if count > 0 {
         let clusters = {
             let mut times: Vec<i64> = Vec::with_capacity(count + scope.rows.len());
