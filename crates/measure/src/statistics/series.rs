@@ -184,7 +184,7 @@ fn median(values: &mut [f64]) -> f64 {
     let low = *low;
     let pair = [low, above.iter().copied().min_by(f64::total_cmp).unwrap_or(low)];
     // of an odd number, the middle one alone
-    percentile(&pair[..1 + last % 2], 50.0)
+    percentile(&pair[..=last % 2], 50.0)
 }
 
 #[cfg(test)]
