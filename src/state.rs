@@ -27,7 +27,7 @@ pub use self::one_time_secrets::OneTimeSecrets;
 pub use self::password_hashing::PasswordHashing;
 pub use self::run_notifier::RunNotifier;
 use self::secrets::SealedKubeconfigs;
-pub use self::secrets::{SecretError, place_of, place_of_kubeconfig};
+pub use self::secrets::{SecretError, seal_context_of, seal_context_of_kubeconfig};
 pub use self::uploads::UploadsUnderWay;
 use crate::cluster::{Clusters, Local};
 use crate::credentials::{Outgoing, OutgoingOptions, Vault, VaultError};

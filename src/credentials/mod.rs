@@ -13,4 +13,4 @@ pub use dyno_measure::address_policy::{AddressPolicy, AddressRefusal};
 pub use outgoing::{Outgoing, OutgoingError, OutgoingOptions, check_host};
 pub use probe::{Probe, probe};
 pub use secret::Secret;
-pub use vault::{Receiver, Sealed, SecretPlace, Vault, VaultError};
+pub use vault::{Receiver, SealContext, Sealed, Vault, VaultError};

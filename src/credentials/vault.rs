@@ -50,7 +50,7 @@ pub enum VaultError {
 
 /// The row that a secret belongs to. A secret copied to another row can't be decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SecretPlace<'a> {
+pub struct SealContext<'a> {
     pub table: &'a str,
     pub row: Uuid,
     pub owner: Uuid,
@@ -67,12 +67,12 @@ pub struct Receiver<'a> {
     pub origin: &'a str,
 }
 
-impl SecretPlace<'_> {
+impl SealContext<'_> {
     fn associated_data(self) -> Vec<u8> {
-        let place = format!("dyno:{}:{}:{}", self.table, self.row, self.owner);
+        let context = format!("dyno:{}:{}:{}", self.table, self.row, self.owner);
         // the provider's id in quotation marks; neither it nor an origin contains a line break
         let receiver = self.receiver.map(|Receiver { provider, origin }| format!("\n\"{}\"\n{origin}", provider.into_str()));
-        (place + &receiver.unwrap_or_default()).into_bytes()
+        (context + &receiver.unwrap_or_default()).into_bytes()
     }
 }
 
@@ -119,9 +119,9 @@ impl Vault {
     }
 
     /// Encrypts a secret for its row.
-    pub fn seal(&self, place: SecretPlace<'_>, secret: &Secret) -> Result<Sealed, VaultError> {
+    pub fn seal(&self, context: SealContext<'_>, secret: &Secret) -> Result<Sealed, VaultError> {
         let nonce: [u8; NONCE_BYTES] = random_bytes();
-        let payload = Payload { msg: secret.expose().as_bytes(), aad: &place.associated_data() };
+        let payload = Payload { msg: secret.expose().as_bytes(), aad: &context.associated_data() };
         let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::Seal)?;
         let mut bytes = nonce.to_vec();
         bytes.extend_from_slice(&ciphertext);
@@ -129,12 +129,12 @@ impl Vault {
     }
 
     /// Decrypts the secret of a row.
-    pub fn unseal(&self, place: SecretPlace<'_>, sealed: &Sealed) -> Result<Secret, VaultError> {
+    pub fn unseal(&self, context: SealContext<'_>, sealed: &Sealed) -> Result<Secret, VaultError> {
         if sealed.key_id != self.key_id {
             return Err(VaultError::OtherKey { found: sealed.key_id.clone(), ours: self.key_id.clone() });
         }
         let (nonce, ciphertext) = sealed.bytes.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::Tampered)?;
-        let payload = Payload { msg: ciphertext, aad: &place.associated_data() };
+        let payload = Payload { msg: ciphertext, aad: &context.associated_data() };
         let plain = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| VaultError::Tampered)?;
         String::from_utf8(plain).map(Secret::new).map_err(|_| VaultError::Tampered)
     }
@@ -199,42 +199,42 @@ fn key_from_file(path: &Path) -> Result<[u8; KEY_BYTES], VaultError> {
 mod tests {
     use super::*;
 
-    fn place(row: u128, owner: u128) -> SecretPlace<'static> {
+    fn context(row: u128, owner: u128) -> SealContext<'static> {
         let receiver = Receiver { provider: ProviderId::OpenaiCompatible, origin: "https://a.example" };
-        SecretPlace { table: "credentials", row: Uuid::from_u128(row), owner: Uuid::from_u128(owner), receiver: Some(receiver) }
+        SealContext { table: "credentials", row: Uuid::from_u128(row), owner: Uuid::from_u128(owner), receiver: Some(receiver) }
     }
 
     #[test]
     fn sealed_secrets_open_only_in_their_own_row() {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::open(None, folder.path()).unwrap();
-        let sealed = vault.seal(place(1, 2), &Secret::new("sk-1")).unwrap();
+        let sealed = vault.seal(context(1, 2), &Secret::new("sk-1")).unwrap();
         assert!(!sealed.bytes.windows(4).any(|window| window == b"sk-1"));
-        assert_eq!(vault.unseal(place(1, 2), &sealed).unwrap().expose(), "sk-1");
-        assert!(matches!(vault.unseal(place(3, 2), &sealed), Err(VaultError::Tampered)));
-        assert!(matches!(vault.unseal(place(1, 3), &sealed), Err(VaultError::Tampered)));
-        let elsewhere = SecretPlace { table: "tokens", ..place(1, 2) };
+        assert_eq!(vault.unseal(context(1, 2), &sealed).unwrap().expose(), "sk-1");
+        assert!(matches!(vault.unseal(context(3, 2), &sealed), Err(VaultError::Tampered)));
+        assert!(matches!(vault.unseal(context(1, 3), &sealed), Err(VaultError::Tampered)));
+        let elsewhere = SealContext { table: "tokens", ..context(1, 2) };
         assert!(matches!(vault.unseal(elsewhere, &sealed), Err(VaultError::Tampered)));
         for (provider, origin) in [(ProviderId::Openai, "https://a.example"), (ProviderId::OpenaiCompatible, "https://b.example")]
         {
-            let sent_elsewhere = SecretPlace { receiver: Some(Receiver { provider, origin }), ..place(1, 2) };
+            let sent_elsewhere = SealContext { receiver: Some(Receiver { provider, origin }), ..context(1, 2) };
             assert!(matches!(vault.unseal(sent_elsewhere, &sealed), Err(VaultError::Tampered)));
         }
-        assert!(matches!(vault.unseal(SecretPlace { receiver: None, ..place(1, 2) }, &sealed), Err(VaultError::Tampered)));
+        assert!(matches!(vault.unseal(SealContext { receiver: None, ..context(1, 2) }, &sealed), Err(VaultError::Tampered)));
         let mut changed = sealed.clone();
         *changed.bytes.last_mut().unwrap() ^= 1;
-        assert!(matches!(vault.unseal(place(1, 2), &changed), Err(VaultError::Tampered)));
+        assert!(matches!(vault.unseal(context(1, 2), &changed), Err(VaultError::Tampered)));
         changed.bytes.truncate(10);
-        assert!(matches!(vault.unseal(place(1, 2), &changed), Err(VaultError::Tampered)));
+        assert!(matches!(vault.unseal(context(1, 2), &changed), Err(VaultError::Tampered)));
     }
 
     /// A change of these bytes would make stored secrets unreadable.
     #[test]
     fn associated_data_never_changes() {
-        let whole = place(1, 2).associated_data();
+        let whole = context(1, 2).associated_data();
         let row = "dyno:credentials:00000000-0000-0000-0000-000000000001:00000000-0000-0000-0000-000000000002";
         assert_eq!(String::from_utf8(whole).unwrap(), format!("{row}\n\"openai_compatible\"\nhttps://a.example"));
-        assert_eq!(SecretPlace { receiver: None, ..place(1, 2) }.associated_data(), row.as_bytes());
+        assert_eq!(SealContext { receiver: None, ..context(1, 2) }.associated_data(), row.as_bytes());
         for preset in crate::domain::provider::PROVIDERS {
             assert_eq!(serde_json::to_string(&preset.id).unwrap(), format!("\"{}\"", preset.id.into_str()), "as it was written");
         }
@@ -244,7 +244,7 @@ mod tests {
     fn the_same_secret_never_looks_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::open(None, folder.path()).unwrap();
-        let (one, two) = (vault.seal(place(1, 2), &Secret::new("x")), vault.seal(place(1, 2), &Secret::new("x")));
+        let (one, two) = (vault.seal(context(1, 2), &Secret::new("x")), vault.seal(context(1, 2), &Secret::new("x")));
         assert_ne!(one.unwrap().bytes, two.unwrap().bytes);
     }
 
@@ -254,9 +254,9 @@ mod tests {
         let first = Vault::open(None, folder.path()).unwrap();
         let mode = std::fs::metadata(folder.path().join(KEY_FILE)).unwrap().mode() & 0o777;
         assert_eq!(mode, 0o600);
-        let sealed = first.seal(place(1, 2), &Secret::new("kept")).unwrap();
+        let sealed = first.seal(context(1, 2), &Secret::new("kept")).unwrap();
         let again = Vault::open(None, folder.path()).unwrap();
-        assert_eq!(again.unseal(place(1, 2), &sealed).unwrap().expose(), "kept");
+        assert_eq!(again.unseal(context(1, 2), &sealed).unwrap().expose(), "kept");
 
         std::fs::set_permissions(folder.path().join(KEY_FILE), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
         assert!(matches!(Vault::open(None, folder.path()), Err(VaultError::OpenKeyFile(_, 0o644))));
@@ -283,7 +283,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ours = Vault::open(Some(&Secret::new("11".repeat(32))), folder.path()).unwrap();
         let theirs = Vault::open(Some(&Secret::new("22".repeat(32))), folder.path()).unwrap();
-        let sealed = theirs.seal(place(1, 2), &Secret::new("x")).unwrap();
-        assert!(matches!(ours.unseal(place(1, 2), &sealed), Err(VaultError::OtherKey { .. })));
+        let sealed = theirs.seal(context(1, 2), &Secret::new("x")).unwrap();
+        assert!(matches!(ours.unseal(context(1, 2), &sealed), Err(VaultError::OtherKey { .. })));
     }
 }

@@ -37,8 +37,8 @@ impl ClusterKind {
         self == Self::Kubernetes
     }
 
-    /// Sort key in lists: the local machine first, the catalogue last.
-    pub fn place(self) -> u8 {
+    /// In lists: the local machine first, the catalogue last.
+    pub fn sort_key(self) -> u8 {
         match self {
             Self::Local => 0,
             Self::Kubernetes => 1,

@@ -73,7 +73,7 @@ fn supplied(node: &Node, choice: &NodeChoice, supply: Supply) -> Vec<(u32, Devic
 
 /// Why a node can't hold the copies; a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DealError {
+pub enum AssignError {
     #[error("Node {0} has none of the chosen devices.")]
     NoDevices(String),
     #[error("The layout needs {needed} devices on node {node}, which has {there}.")]
@@ -88,18 +88,18 @@ pub enum DealError {
 ///
 /// # Errors
 /// When the node has too few devices.
-pub fn deal(
+pub fn assign_devices(
     node: &Node,
     choice: &NodeChoice,
     serving_as: &Serving,
     spreads_by_itself: bool,
     supply: Supply,
-) -> Result<Vec<Share>, DealError> {
+) -> Result<Vec<Share>, AssignError> {
     let all = serving(node, choice);
     let devices = supplied(node, choice, supply);
     let replicas = serving_as.replicas.unwrap_or(1).max(1) as usize;
     let Some((_, first)) = all.first() else {
-        return Err(DealError::NoDevices(node.hostname.clone()));
+        return Err(AssignError::NoDevices(node.hostname.clone()));
     };
     let kind = first.kind;
     if kind == DeviceType::Cpu {
@@ -112,9 +112,9 @@ pub fn deal(
     let (node, needed, free, there) = (node.hostname.clone(), each * replicas, devices.len(), all.len());
     if needed > free {
         return Err(if free == there {
-            DealError::TooFew { node, needed, there }
+            AssignError::TooFew { node, needed, there }
         } else {
-            DealError::TooFewFree { node, needed, free, there }
+            AssignError::TooFewFree { node, needed, free, there }
         });
     }
     Ok(devices
@@ -168,7 +168,7 @@ pub(crate) mod tests {
         let cpu = NodeChoice { hostname: "n".to_owned(), device_types: vec![DeviceType::Cpu] };
         assert_eq!(serving(&node, &cpu)[0].1.kind, DeviceType::Cpu);
         let hpu = NodeChoice { hostname: "n".to_owned(), device_types: vec![DeviceType::Hpu] };
-        assert!(deal(&node, &hpu, &Serving::default(), false, Supply::Whole).is_err());
+        assert!(assign_devices(&node, &hpu, &Serving::default(), false, Supply::Whole).is_err());
     }
 
     #[test]
@@ -176,15 +176,15 @@ pub(crate) mod tests {
         let node = node(vec![device(DeviceType::Cuda, "gpu", 1); 4]);
         let any = NodeChoice { hostname: "n".to_owned(), device_types: vec![] };
         let two = Serving { tensor_parallel: Some(2), replicas: Some(2), ..Serving::default() };
-        let shares = deal(&node, &any, &two, false, Supply::Whole).unwrap();
+        let shares = assign_devices(&node, &any, &two, false, Supply::Whole).unwrap();
         assert_eq!(shares.iter().map(|share| share.indices.clone()).collect::<Vec<_>>(), [[0, 1], [2, 3]]);
         let many = Serving { tensor_parallel: Some(4), replicas: Some(2), ..Serving::default() };
         assert_eq!(
-            deal(&node, &any, &many, false, Supply::Whole).unwrap_err().to_string(),
+            assign_devices(&node, &any, &many, false, Supply::Whole).unwrap_err().to_string(),
             "The layout needs 8 devices on node n, which has 4."
         );
-        assert_eq!(deal(&node, &any, &Serving::default(), true, Supply::Whole).unwrap()[0].devices.len(), 4);
-        assert_eq!(deal(&node, &any, &Serving::default(), false, Supply::Whole).unwrap()[0].devices.len(), 1);
+        assert_eq!(assign_devices(&node, &any, &Serving::default(), true, Supply::Whole).unwrap()[0].devices.len(), 4);
+        assert_eq!(assign_devices(&node, &any, &Serving::default(), false, Supply::Whole).unwrap()[0].devices.len(), 1);
         assert_eq!(in_words(&node.devices), "4 × gpu");
     }
 
@@ -196,7 +196,7 @@ pub(crate) mod tests {
         let any = NodeChoice { hostname: "n".to_owned(), device_types: vec![] };
         let partly = node(vec![device(DeviceType::Cpu, "cpu", 1), gpus.clone()]);
         let of = |node: &Node, serving: &Serving, supply| {
-            deal(node, &any, serving, true, supply).map(|shares| shares[0].devices.len())
+            assign_devices(node, &any, serving, true, supply).map(|shares| shares[0].devices.len())
         };
         let spread = Serving::default();
         assert_eq!(of(&partly, &spread, Supply::Unrequested), Ok(3), "spread over those that are free");
@@ -213,6 +213,10 @@ pub(crate) mod tests {
         gpus.device_info.num_requested = Some(8);
         let full = node(vec![device(DeviceType::Cpu, "cpu", 1), gpus]);
         let refused = of(&full, &spread, Supply::Unrequested).unwrap_err();
-        assert_eq!(refused, DealError::TooFewFree { node: "n".to_owned(), needed: 1, free: 0, there: 8 }, "not the CPU instead");
+        assert_eq!(
+            refused,
+            AssignError::TooFewFree { node: "n".to_owned(), needed: 1, free: 0, there: 8 },
+            "not the CPU instead"
+        );
     }
 }

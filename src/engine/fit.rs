@@ -1,7 +1,7 @@
 //! Determines whether a model fits on the chosen nodes under a load, and how its copies are laid out. The wizard's confirmation
 //! and the run call the same function. Pure.
 
-use super::devices::{DealError, Share, Supply, deal};
+use super::devices::{AssignError, Share, Supply, assign_devices};
 use super::memory::{self, Need, Shortfall};
 use super::recipes::Recipe;
 use crate::domain::benchmark::{NodeChoice, Serving};
@@ -113,7 +113,7 @@ impl NodeMemory {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
     #[error(transparent)]
-    Devices(#[from] DealError),
+    Devices(#[from] AssignError),
     #[error("{0} can't read this model's format.")]
     Format(&'static str),
     #[error("Input and output together are {asked} tokens; the model's context has {limit}.")]
@@ -134,7 +134,7 @@ pub fn layout(input: FitInput<'_>) -> Result<Layout, FitError> {
     let mut copies = Vec::new();
     for choice in choices {
         let Some(node) = nodes.iter().find(|node| node.hostname == choice.hostname) else { continue };
-        let shares = deal(node, choice, serving, recipe.spreads_by_itself(), Supply::Unrequested)?;
+        let shares = assign_devices(node, choice, serving, recipe.spreads_by_itself(), Supply::Unrequested)?;
         copies.extend(shares.into_iter().map(|share| (node.clone(), share)));
     }
     let shape = shape(demand, facts, copies.len() as u32)?;

@@ -7,14 +7,14 @@ use super::device::{Known, UnknownDevice, known};
 use crate::domain::benchmark::{NodeChoice, Serving};
 use crate::domain::engine::EngineKind;
 use crate::domain::inventory::{DeviceType, Node};
-use crate::engine::devices::{DealError, Share, Supply, deal};
+use crate::engine::devices::{AssignError, Share, Supply, assign_devices};
 use crate::engine::recipe;
 
 /// Why chosen nodes can't be simulated; a sentence for people.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LayoutError {
     #[error(transparent)]
-    Devices(#[from] DealError),
+    Devices(#[from] AssignError),
     #[error(transparent)]
     Unknown(#[from] UnknownDevice),
     #[error("Nodes with different devices can't be simulated together yet: {one} and {other}. Choose nodes that are alike.")]
@@ -66,7 +66,7 @@ pub fn layout(serving: &Serving, choices: &[NodeChoice], nodes: &[Node]) -> Resu
     let (mut parts, mut serving_devices): (Vec<(String, CopyPart)>, Vec<ServingDevices>) = (Vec::new(), Vec::new());
     for choice in choices {
         let Some(node) = nodes.iter().find(|node| node.hostname == choice.hostname) else { continue };
-        let shares = deal(node, choice, serving, recipe.spreads_by_itself(), Supply::Whole)?;
+        let shares = assign_devices(node, choice, serving, recipe.spreads_by_itself(), Supply::Whole)?;
         let here = shares.len() as u32;
         for share in shares {
             let count = if share.kind == DeviceType::Cpu { 1 } else { share.devices.len() };

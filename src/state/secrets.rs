@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::AppState;
 use crate::cluster::{ClusterError, Kubeconfigs};
-use crate::credentials::{Origin, Receiver, Sealed, Secret, SecretPlace, Vault, VaultError};
+use crate::credentials::{Origin, Receiver, SealContext, Sealed, Secret, Vault, VaultError};
 use crate::domain::inventory::Credential;
 use crate::domain::provider::ProviderId;
 use crate::domain::user::Actor;
@@ -26,14 +26,14 @@ pub enum SecretError {
 }
 
 /// Where a credential's secret lies: part of what the secret is sealed with.
-pub fn place_of(credential: &Credential) -> SecretPlace<'_> {
+pub fn seal_context_of(credential: &Credential) -> SealContext<'_> {
     let receiver = Receiver { provider: credential.provider, origin: &credential.origin };
-    SecretPlace { table: "credentials", row: credential.id, owner: credential.owner, receiver: Some(receiver) }
+    SealContext { table: "credentials", row: credential.id, owner: credential.owner, receiver: Some(receiver) }
 }
 
 /// Where a cluster's kubeconfig lies.
-pub fn place_of_kubeconfig(cluster: Uuid) -> SecretPlace<'static> {
-    SecretPlace { table: "clusters", row: cluster, owner: Uuid::nil(), receiver: None }
+pub fn seal_context_of_kubeconfig(cluster: Uuid) -> SealContext<'static> {
+    SealContext { table: "clusters", row: cluster, owner: Uuid::nil(), receiver: None }
 }
 
 /// The kubeconfigs in the store, opened by the vault.
@@ -48,7 +48,7 @@ impl Kubeconfigs for SealedKubeconfigs {
     async fn kubeconfig(&self, cluster: Uuid) -> Result<Option<Secret>, ClusterError> {
         let sealed = self.store.sealed_kubeconfig(cluster).await.map_err(|error| ClusterError::Kubeconfig(error.to_string()))?;
         let Some((key_id, bytes)) = sealed else { return Ok(None) };
-        let opened = self.vault.unseal(place_of_kubeconfig(cluster), &Sealed { key_id, bytes });
+        let opened = self.vault.unseal(seal_context_of_kubeconfig(cluster), &Sealed { key_id, bytes });
         opened.map(Some).map_err(|error| ClusterError::Kubeconfig(error.to_string()))
     }
 }
@@ -62,20 +62,20 @@ impl AppState {
             return Err(SecretError::OtherAddress(credential.origin.clone()));
         }
         let sealed = Sealed { key_id: stored.key_id, bytes: stored.sealed };
-        Ok(self.vault.unseal(place_of(&stored.credential), &sealed)?)
+        Ok(self.vault.unseal(seal_context_of(&stored.credential), &sealed)?)
     }
 
-    /// For the portal's start: what was sealed before provider and origin belonged to the place is sealed anew with them. Later
+    /// For the portal's start: what was sealed before provider and origin belonged to the context is sealed anew with them. Later
     /// only that opens.
     pub(super) async fn seal_with_receivers(&self) -> Result<(), StoreError> {
         for stored in self.store.sealed_credentials().await? {
-            let place = place_of(&stored.credential);
+            let context = seal_context_of(&stored.credential);
             let sealed = Sealed { key_id: stored.key_id, bytes: stored.sealed };
-            if !matches!(self.vault.unseal(place, &sealed), Err(VaultError::Tampered)) {
+            if !matches!(self.vault.unseal(context, &sealed), Err(VaultError::Tampered)) {
                 continue;
             }
-            let Ok(secret) = self.vault.unseal(SecretPlace { receiver: None, ..place }, &sealed) else { continue };
-            match self.vault.seal(place, &secret) {
+            let Ok(secret) = self.vault.unseal(SealContext { receiver: None, ..context }, &sealed) else { continue };
+            match self.vault.seal(context, &secret) {
                 Ok(sealed) => self.store.seal_credential_anew(stored.credential.id, &sealed.key_id, &sealed.bytes).await?,
                 Err(error) => tracing::error!(credential.id = %stored.credential.id, %error, "a secret was not sealed anew"),
             }

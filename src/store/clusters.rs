@@ -100,7 +100,7 @@ impl Store {
     /// The clusters that the actor may use: the local one first, the catalogue last.
     pub async fn clusters(&self, actor: &Actor) -> Result<Vec<Cluster>, StoreError> {
         let mut clusters: Vec<Cluster> = self.listed(CLUSTER, actor).await?;
-        clusters.sort_by_key(|cluster| cluster.kind().place());
+        clusters.sort_by_key(|cluster| cluster.kind().sort_key());
         Ok(clusters)
     }
 

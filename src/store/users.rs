@@ -76,7 +76,8 @@ impl Store {
         let (mut same, mut alike) = (None, Vec::new());
         for person in sqlx::query(query).fetch_all(&self.read).await? {
             let known: &str = person.try_get("name")?;
-            let (is_same, is_alike) = (known == name, folded(known) == wanted);
+            // as the column compares, which has each name once
+            let (is_same, is_alike) = (known.eq_ignore_ascii_case(name), folded(known) == wanted);
             if is_same {
                 same = Some(person);
             } else if is_alike {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::parsed::ParsedRow;
 use super::read_error::{LineError, RowError};
 use super::row::Normalised;
-use super::{Imported, MAX_BAD_LINES, MAX_HASH_IDS, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, row, rows};
+use super::{Imported, MAX_BAD_LINES, MAX_HASH_IDS, MAX_LISTED_ERRORS, MAX_ROW_BYTES, MAX_ROWS, file_rows, row};
 use dyno_measure::dataset::{DatasetFormat, LeftOut, TraceFacts, TraceRow};
 
 /// Why a file is refused.
@@ -199,7 +199,7 @@ pub fn import_until(
     }
     let target = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(output)?;
     let mut writer = BufWriter::new(&target);
-    let each_row = |row: &mut dyn FnMut(ParsedRow) -> bool| rows::each_row_of_file(file, name, MAX_ROW_BYTES, stop, row);
+    let each_row = |row: &mut dyn FnMut(ParsedRow) -> bool| file_rows::each_row_of_file(file, name, MAX_ROW_BYTES, stop, row);
     let imported = collect(each_row, &mut writer, stop).and_then(|imported| {
         target.sync_all()?;
         Ok(imported)
@@ -213,7 +213,7 @@ pub fn import_until(
 /// As `import`, from any source to any writer.
 pub(super) fn read_into(source: impl Read, name: &str, output: &mut impl Write) -> Result<Imported, ImportError> {
     let source = BufReader::with_capacity(1 << 16, source);
-    collect(|row| rows::each_row(source, name, MAX_ROW_BYTES, row), output, &AtomicBool::new(false))
+    collect(|row| file_rows::each_row(source, name, MAX_ROW_BYTES, row), output, &AtomicBool::new(false))
 }
 
 fn collect(

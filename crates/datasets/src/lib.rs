@@ -6,13 +6,13 @@ mod builtin;
 mod columns;
 mod document;
 mod fields;
+mod file_rows;
 mod import;
 mod kept;
 mod parsed;
 pub mod python_json;
 mod read_error;
 mod row;
-mod rows;
 mod table;
 mod trace;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::arrival::arrival;
 use super::read_error::{LineError, RowError};
-use super::{MAX_HASH_IDS, MAX_ROW_BYTES, MAX_ROWS, lines_of, rows};
+use super::{MAX_HASH_IDS, MAX_ROW_BYTES, MAX_ROWS, file_rows, lines_of};
 use dyno_measure::dataset::{LeftOut, TraceRow};
 
 /// Why a trace can't be replayed.
@@ -60,7 +60,7 @@ pub fn read_trace(path: &Path, name: &str) -> Result<Trace, TraceError> {
     let mut wrong = None;
     let mut hash_ids = 0;
     let file_name = path.to_string_lossy();
-    rows::each_row_of_file(file, &file_name, MAX_ROW_BYTES, &AtomicBool::new(false), &mut |(line, parsed)| {
+    file_rows::each_row_of_file(file, &file_name, MAX_ROW_BYTES, &AtomicBool::new(false), &mut |(line, parsed)| {
         let row = parsed.map_err(RowError::from).and_then(|parsed| {
             let row = parsed.value.as_object().and_then(arrival);
             row.unwrap_or_else(|| Err("no arrival: it needs timestamp, input_length and output_length".into()))

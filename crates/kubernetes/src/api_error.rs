@@ -2,7 +2,7 @@
 
 use kube::core::Status;
 
-use crate::answer::AnswerTooLarge;
+use crate::response_limits::AnswerTooLarge;
 use crate::words::shortened;
 
 /// Why a cluster did not answer as asked; the text is a sentence for people, with none of the server's own words but those

@@ -12,10 +12,10 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::answer::LimitLayer;
 use crate::api_error::{ApiError, words_of};
 use crate::permissions::Rule;
 use crate::redaction::{self, redactor_of};
+use crate::response_limits::LimitLayer;
 use crate::words::shortened;
 use dyno_measure::redactor::Redactor;
 

@@ -5,9 +5,9 @@ use kube::api::ListParams;
 use kube::core::Request;
 use serde::de::DeserializeOwned;
 
-use crate::answer::AnswerTooLarge;
 use crate::api_error::ApiError;
 use crate::connection::Connection;
+use crate::response_limits::AnswerTooLarge;
 
 pub(crate) const NODES: &str = "/api/v1/nodes";
 pub(crate) const PODS: &str = "/api/v1/pods";

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tower::BoxError;
 use tower::util::AndThenLayer;
 
-use crate::answer::ApiResponse;
+use crate::response_limits::ApiResponse;
 use dyno_measure::redactor::{REDACTED, Redactor};
 
 /// Knows the credentials of a kubeconfig's users: tokens and passwords.
@@ -21,19 +21,18 @@ pub(crate) fn redactor_of(kubeconfig: &str) -> Redactor {
 
 /// A text without the credentials, and without what looks like a service account's token.
 fn redacted(text: &str, credentials: &Redactor) -> String {
-    let mut kept = credentials.redact(text);
-    let mut from = 0;
+    let text = credentials.redact(text);
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text.as_str());
     // a JSON object in base64: three parts with full stops between them
-    while let Some(at) = kept[from..].find("eyJ").map(|at| from + at) {
+    while let Some(at) = rest.find("eyJ") {
         let is_token = |letter: char| letter.is_ascii_alphanumeric() || "-_.=".contains(letter);
-        let length = kept[at..].find(|letter| !is_token(letter)).unwrap_or(kept.len() - at);
-        from = at + length;
-        if kept[at..from].contains('.') {
-            kept.replace_range(at..from, REDACTED);
-            from = at + REDACTED.len();
-        }
+        let length = rest[at..].find(|letter| !is_token(letter)).unwrap_or(rest.len() - at);
+        let word = &rest[at..at + length];
+        kept += &rest[..at];
+        kept += if word.contains('.') { REDACTED } else { word };
+        rest = &rest[at + length..];
     }
-    kept
+    kept + rest
 }
 
 type Answering = BoxFuture<'static, Result<ApiResponse, BoxError>>;
@@ -69,5 +68,7 @@ mod tests {
         // as basic authentication has them
         assert_eq!(redacted("Basic dTpwYXNzIHdvcmQ= is wrong", &credentials), "Basic [key] is wrong");
         assert_eq!(redacted("plain0secret", &redactor_of("no JSON")), "plain0secret");
+        let umlaut = redactor_of(r#"{"users": [{"user": {"username": "u", "password": "größe-geheim"}}]}"#);
+        assert_eq!(redacted("größe-geheim is wrong", &umlaut), "[key] is wrong");
     }
 }

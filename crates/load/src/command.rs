@@ -8,7 +8,7 @@ use std::rc::Rc;
 use clap::{Args, Parser, ValueEnum};
 use serde_json::{Map, Value};
 
-use crate::access::AccessArgs;
+use crate::access_arguments::AccessArgs;
 use crate::client::stop::StopSignal;
 use crate::consent::{self, Named};
 use crate::dataset_argument::{self, DatasetArgumentError};

@@ -1,6 +1,6 @@
 //! The load generator: executes a plan, records each request and makes the report. `dyno load` runs it as a process of its own.
 
-mod access;
+mod access_arguments;
 pub mod client;
 pub mod command;
 mod consent;

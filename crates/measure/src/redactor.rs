@@ -32,11 +32,16 @@ impl std::fmt::Debug for Pattern {
 }
 
 impl Redactor {
-    /// Of secrets that are shorter than four characters, or not ASCII, none is looked for.
+    /// Secrets that are shorter than four bytes are not looked for.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut patterns = Vec::new();
-        for secret in secrets.into_iter().map(str::trim).filter(|secret| secret.len() >= LEAST_SECRET && secret.is_ascii()) {
+        for secret in secrets.into_iter().map(str::trim).filter(|secret| secret.len() >= LEAST_SECRET) {
             patterns.push(Pattern { text: secret.to_owned(), is_base64: false });
+            // a secret that has escapes itself is without them in a decoded text
+            let Decoded { text, .. } = Decoded::new(secret);
+            if text != secret && text.len() >= LEAST_SECRET {
+                patterns.push(Pattern { text, is_base64: false });
+            }
             let encoded = base64_within(secret).into_iter().filter(|encoded| encoded.len() >= LEAST_BASE64);
             patterns.extend(encoded.map(|text| Pattern { text, is_base64: true }));
         }
@@ -48,8 +53,9 @@ impl Redactor {
         if self.patterns.is_empty() {
             return words.to_owned();
         }
-        let (text, starts) = decoded(words);
-        let mut found: Vec<(usize, usize)> = self.patterns.iter().flat_map(|pattern| pattern.places(&text)).collect();
+        let decoded = Decoded::new(words);
+        let starts = &decoded.starts;
+        let mut found: Vec<(usize, usize)> = self.patterns.iter().flat_map(|pattern| pattern.places(&decoded)).collect();
         found.sort_unstable();
         let mut kept = String::with_capacity(words.len());
         let mut from = 0;
@@ -64,53 +70,94 @@ impl Redactor {
             }
             from = end;
         }
-        // an escape that is cut off goes with the secret before it
-        if from < text.len() || from == 0 {
-            kept += &words[starts[from]..];
-        }
-        kept
+        kept + &words[starts[from]..]
     }
 }
 
 impl Pattern {
     /// From where to where a decoded text has it, the last perhaps only begun.
-    fn places(&self, text: &str) -> Vec<(usize, usize)> {
+    fn places(&self, decoded: &Decoded) -> Vec<(usize, usize)> {
+        let text = decoded.text.as_str();
         let belongs = |letter: char| self.is_base64 && (letter.is_ascii_alphanumeric() || "+/-_=".contains(letter));
-        let begin_of = |at: usize| text[..at].trim_end_matches(belongs).len();
-        let whole = text.match_indices(&self.text).map(|(at, found)| {
-            let rest = &text[at + found.len()..];
-            (begin_of(at), text.len() - rest.trim_start_matches(belongs).len())
-        });
-        let mut places: Vec<(usize, usize)> = whole.collect();
-        let cut = (LEAST_SECRET..self.text.len()).rev().find(|length| text.ends_with(&self.text[..*length]));
-        places.extend(cut.map(|length| (begin_of(text.len() - length), text.len())));
+        let mut places = Vec::new();
+        let mut from = 0;
+        // on from the end of what belongs to the last one: a hostile text has it a hundred thousand times in a row
+        while let Some(at) = text[from..].find(&self.text).map(|at| from + at) {
+            let begin = from + text[from..at].trim_end_matches(belongs).len();
+            from = text.len() - text[at + self.text.len()..].trim_start_matches(belongs).len();
+            places.push((begin, from));
+        }
+        // cut off between characters, or within the escape of one
+        for rest in [decoded.whole, text.len()].into_iter().filter_map(|end| text.get(from..end)) {
+            let mut lengths = (LEAST_SECRET..self.text.len()).rev().filter(|length| self.text.is_char_boundary(*length));
+            if let Some(length) = lengths.find(|length| rest.ends_with(&self.text[..*length])) {
+                places.push((from + rest[..rest.len() - length].trim_end_matches(belongs).len(), text.len()));
+            }
+        }
         places
     }
 }
 
-/// A text without the escapes of addresses and JSON, and where in the text each of its bytes comes from, and its end. An escape that is
-/// cut off at the end is none of it.
-fn decoded(words: &str) -> (String, Vec<usize>) {
-    let (mut text, mut starts) = (String::with_capacity(words.len()), Vec::with_capacity(words.len() + 1));
-    let mut rest = words;
-    while let Some(first) = rest.chars().next().filter(|_| !is_begun_escape(rest)) {
-        let hex = |from: usize, digits: usize| {
-            let code = rest.get(from..from + digits).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-            u8::from_str_radix(code, 16).ok().filter(u8::is_ascii).map(char::from)
-        };
-        let escaped = match (first, rest.as_bytes().get(1)) {
-            ('%', _) => hex(1, 2).map(|letter| (letter, 3)),
-            ('\\', Some(b'u')) => hex(2, 4).map(|letter| (letter, 6)),
-            ('\\', Some(letter @ (b'/' | b'"' | b'\\'))) => Some((char::from(*letter), 2)),
-            _ => None,
-        };
-        let (letter, taken) = escaped.unwrap_or((first, first.len_utf8()));
-        starts.extend(std::iter::repeat_n(words.len() - rest.len(), letter.len_utf8()));
-        text.push(letter);
-        rest = &rest[taken..];
+/// A text without the escapes of addresses and JSON.
+struct Decoded {
+    text: String,
+    /// Where each byte of the text comes from, and the end.
+    starts: Vec<usize>,
+    /// How much of the text comes before an escape that is cut off at its end.
+    whole: usize,
+}
+
+impl Decoded {
+    fn new(words: &str) -> Self {
+        let (mut text, mut starts) = (String::with_capacity(words.len()), Vec::with_capacity(words.len() + 1));
+        let mut rest = words;
+        let mut whole = None;
+        while let Some(first) = rest.chars().next() {
+            if whole.is_none() && is_begun_escape(rest) {
+                whole = Some(text.len());
+            }
+            let escaped = match (first, rest.as_bytes().get(1)) {
+                ('%', _) => percent_escape(rest),
+                ('\\', Some(b'u')) => json_escape(rest),
+                ('\\', Some(letter @ (b'/' | b'"' | b'\\'))) => Some((char::from(*letter), 2)),
+                _ => None,
+            };
+            let (letter, taken) = escaped.unwrap_or((first, first.len_utf8()));
+            starts.extend(std::iter::repeat_n(words.len() - rest.len(), letter.len_utf8()));
+            text.push(letter);
+            rest = &rest[taken..];
+        }
+        starts.push(words.len());
+        let whole = whole.unwrap_or(text.len());
+        Self { text, starts, whole }
     }
-    starts.push(words.len() - rest.len());
-    (text, starts)
+}
+
+/// The number of so many hexadecimal digits.
+fn hex(text: &str, from: usize, digits: usize) -> Option<u32> {
+    let code = text.get(from..from + digits).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    u32::from_str_radix(code, 16).ok()
+}
+
+/// The character whose bytes in UTF-8 are escaped at the beginning of a text, and how long that is.
+fn percent_escape(text: &str) -> Option<(char, usize)> {
+    let escapes = |count: usize| (0..count).map(|at| hex(text.strip_prefix('%')?, 3 * at, 2).map(|byte| byte as u8)).collect();
+    (1..=4).find_map(|count| {
+        let is_escaped = (0..count).all(|at| text.as_bytes().get(3 * at) == Some(&b'%'));
+        let bytes: Option<Vec<u8>> = if is_escaped { escapes(count) } else { None };
+        let letter = std::str::from_utf8(&bytes?).ok()?.chars().next()?;
+        Some((letter, 3 * count))
+    })
+}
+
+/// The character that is escaped as `\u` and its number at the beginning of a text, and how long that is.
+fn json_escape(text: &str) -> Option<(char, usize)> {
+    let first = hex(text, 2, 4)?;
+    let pair = || {
+        let second = hex(text.get(6..)?.strip_prefix("\\u")?, 0, 4)?;
+        char::decode_utf16([u16::try_from(first).ok()?, u16::try_from(second).ok()?]).next()?.ok()
+    };
+    char::from_u32(first).map(|letter| (letter, 6)).or_else(|| pair().map(|letter| (letter, 12)))
 }
 
 /// Whether a text is the beginning of an escape, and nothing else.
@@ -181,9 +228,34 @@ mod tests {
         for cut in ["%2F%2", "%2F%", r"\/\", r"/\u002B\u0", "/+~"] {
             assert_eq!(redacted(&format!("cut at zzKEYAb3{cut}"), &[secret]), "cut at [key]", "{cut}");
         }
-        for harmless in ["100 % of \\u and %zz", "100 %", "a %2", r"a \u00", "größe %C3%A4 \\u00e4 zzKE", "", "%2", "\\"] {
+        for harmless in
+            ["100 % of \\u and %zz", "100 %", "a %2", r"a \u00", "größe %C3%A4 \\u00e4 zzKE", "", "%2", "\\", "%C3", "%C3%"]
+        {
             assert_eq!(redacted(harmless, &["another0secret"]), harmless);
         }
+    }
+
+    #[test]
+    fn a_secret_may_have_letters_of_any_script_and_escapes_of_its_own() {
+        for said in [
+            "größe😀geheim",
+            "gr%C3%B6%C3%9Fe%F0%9F%98%80geheim",
+            r"gr\u00f6\u00DFe\ud83d\ude00geheim",
+            "Z3LDtsOfZfCfmIBnZWhlaW0=",
+        ] {
+            assert_eq!(redacted(&format!("ä {said}, ö"), &["größe😀geheim"]), "ä [key], ö", "{said}");
+        }
+        assert_eq!(redacted("cut at größe😀", &["größe😀geheim"]), "cut at [key]");
+        for secret in ["ab%41cd99", r"ab\/cd99", "100%", r"ab\u0041cd", "ab%4", "abcdef%4", "session=s%3Aabc%2Bdef"] {
+            assert_eq!(redacted(&format!("no {secret} here"), &[secret]), "no [key] here");
+            assert_eq!(redacted(&format!("no {secret}"), &[secret]), "no [key]");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_repeated_without_end_is_taken_out_once() {
+        let hostile = STANDARD_NO_PAD.encode("plain0secret").repeat(60_000);
+        assert_eq!(redacted(&hostile, &["plain0secret"]), REDACTED);
     }
 
     #[test]
@@ -194,22 +266,32 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_stands_around_it(
-            before in "(\\PC|[%\\\\u0-9a-f]){0,20}", after in "(\\PC|[%\\\\u0-9a-f]){0,20}", secret in "[ -~]{4,40}", how in 0..4,
+            before in "(\\PC|[%\\\\u0-9a-f]){0,20}", after in "(\\PC|[%\\\\u0-9a-f]){0,20}", secret in "[ -~ä-ü€]{6,40}", how in 0..4,
         ) {
             let secret = secret.trim();
-            prop_assume!(secret.len() >= LEAST_SECRET && !secret.contains(['%', '\\']));
-            let written = match how {
-                0 => secret.to_owned(),
-                1 => secret.bytes().map(|byte| format!("%{byte:02x}")).collect(),
-                2 => serde_json::to_string(secret).unwrap(),
-                _ => STANDARD_NO_PAD.encode(format!("{before}{secret}{after}")),
+            prop_assume!(secret.chars().count() >= 6);
+            let (written, kept_of_it) = match how {
+                0 => (secret.to_owned(), REDACTED.to_owned()),
+                1 => (secret.bytes().map(|byte| format!("%{byte:02x}")).collect(), REDACTED.to_owned()),
+                2 => (serde_json::to_string(secret).unwrap(), format!("\"{REDACTED}\"")),
+                _ => (STANDARD_NO_PAD.encode(format!("{before}{secret}{after}")), REDACTED.to_owned()),
             };
             let kept = redacted(&format!("{before} {written} {after}"), &[secret]);
             // short ones are not looked for in base64
             if how < 3 || secret.len() >= 9 {
-                prop_assert!(kept.contains(REDACTED), "{kept:?}");
                 prop_assert!(!kept.contains(&written), "{kept:?}");
+                let begun: String = secret.chars().take(3).collect();
+                let around = format!("{before} {after}");
+                if [&around, &Decoded::new(&around).text].iter().all(|text| !text.contains(&begun)) {
+                    prop_assert_eq!(kept, format!("{before} {kept_of_it} {after}"));
+                }
             }
+        }
+
+        #[test]
+        fn any_words_and_secrets(words in "(\\PC|[%\\\\u0-9a-f]){0,60}", secrets in proptest::collection::vec("(\\PC|[%\\\\u0-9a-f]){0,12}", 0..3)) {
+            let redactor = Redactor::new(secrets.iter().map(String::as_str));
+            let _ = redactor.redact(&words);
         }
     }
 }

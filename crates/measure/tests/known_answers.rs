@@ -284,6 +284,32 @@ fn the_report_of_contradicting_records_is_not_valid() {
 }
 
 #[test]
+fn every_distribution_of_a_summary_is_found_by_its_name_and_drawn() {
+    let mut records = Records::default();
+    for at in 0..100 {
+        let index = add(&mut records, at * S, &[(at + 1) * S, (at + 3) * S, (at + 4) * S], 3);
+        let row = &mut records.rows[index];
+        row.scheduled = row.sent;
+        // after reasoning that was streamed
+        row.first_output = row.first.map(|first| first + MS);
+    }
+    let (load, rows): (Load, Vec<usize>) = (open(1.0), (0..records.rows.len()).collect());
+    let scope = Scope { records: &records, rows: &rows, load: Some(&load), slo: None };
+    let summary = summarise(&scope);
+    let drawn = dyno_measure::statistics::series::series(&scope, None, None);
+    let fields = serde_json::to_value(&summary).unwrap();
+    let found: Vec<&String> =
+        fields.as_object().unwrap().iter().filter(|(_, of)| of.get("p50").is_some()).map(|(name, _)| name).collect();
+    assert_eq!(found.len(), 9, "{found:?}");
+    for name in found {
+        assert!(summary.distribution(name).is_some(), "{name}");
+        assert!(dyno_measure::metrics::metric(name).is_some(), "{name}");
+        let is_drawn = drawn.metrics.iter().any(|series| series.metric == *name);
+        assert!(is_drawn || name == "output_throughput_per_user", "{name}");
+    }
+}
+
+#[test]
 fn the_only_nodes_figures_are_those_of_its_requests_by_themselves() {
     let plan: dyno_measure::plan::Plan = serde_json::from_value(serde_json::json!({
         "endpoints": [{"node": "n", "base_url": "http://127.0.0.1:1"}], "model": "m",

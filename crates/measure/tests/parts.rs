@@ -2,7 +2,7 @@
 
 use dyno_measure::arrivals::{Arrivals, PartArrivals};
 use dyno_measure::load::ArrivalProcess;
-use dyno_measure::plan::{Deal, Part, stream_start};
+use dyno_measure::plan::{Part, Shard, stream_start};
 use dyno_measure::records::{GapsBuf, Records, Row};
 use dyno_measure::report::{ErrorClass, Phase};
 use proptest::prelude::*;
@@ -79,22 +79,22 @@ proptest! {
         prop_assert_eq!(merged, streams(Part::WHOLE).collect::<Vec<_>>());
         let mut requests: Vec<u32> =
             Part::all(workers).flat_map(|part| {
-                let deal = Deal::closed(part, concurrency);
-                (0..deal.share(count)).map(move |own| deal.number(own))
+                let shard = Shard::closed(part, concurrency);
+                (0..shard.share(count)).map(move |own| shard.number(own))
             }).collect();
         requests.sort_unstable();
         prop_assert_eq!(requests, (0..count).collect::<Vec<_>>());
         for part in Part::all(workers) {
-            let (deal, streams) = (Deal::closed(part, concurrency), part.share(concurrency));
+            let (shard, streams) = (Shard::closed(part, concurrency), part.share(concurrency));
             // as many as its streams come to, and none where it has none
             let (least, most) = (count / concurrency * streams, count.div_ceil(concurrency) * streams);
-            prop_assert!((least..=most).contains(&deal.share(count)));
-            for own in 0..deal.share(count) {
-                prop_assert_eq!(deal.own(u64::from(deal.number(own))), Some(u64::from(own)));
-                prop_assert_eq!(Deal::open(part).number(own), part.number(own));
+            prop_assert!((least..=most).contains(&shard.share(count)));
+            for own in 0..shard.share(count) {
+                prop_assert_eq!(shard.own(u64::from(shard.number(own))), Some(u64::from(own)));
+                prop_assert_eq!(Shard::open(part).number(own), part.number(own));
             }
-            let mut others = Part::all(workers).filter(|other| *other != part).map(|other| Deal::closed(other, concurrency));
-            prop_assert!(deal.share(count) == 0 || others.all(|other| other.own(u64::from(deal.number(0))).is_none()));
+            let mut others = Part::all(workers).filter(|other| *other != part).map(|other| Shard::closed(other, concurrency));
+            prop_assert!(shard.share(count) == 0 || others.all(|other| other.own(u64::from(shard.number(0))).is_none()));
         }
     }
 

@@ -3,9 +3,9 @@
 
 pub mod client;
 mod command;
+mod connection_permits;
 mod files;
 mod load;
-mod places;
 pub mod protocol;
 mod self_check;
 mod serve;

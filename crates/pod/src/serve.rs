@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::{RequestBodyDeadlineLayer, RequestBodyTimeoutLayer};
 
-use crate::places::ConnectionPermits;
+use crate::connection_permits::ConnectionPermits;
 use crate::protocol::{ErrorCode, PodRefusal, TOKEN_HEADER, VERSION_HEADER};
 use crate::token::Token;
 
@@ -82,7 +82,7 @@ async fn check_token(State(token): State<Arc<Token>>, request: Request, next: Ne
 
 /// Serves until `stop`, then gives the answers under way a moment.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let (places, tasks) = (ConnectionPermits::default(), TaskTracker::new());
+    let (permits, tasks) = (ConnectionPermits::default(), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -93,11 +93,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
             tokio::time::sleep(ACCEPT_AGAIN).await;
             continue;
         };
-        let Some(place) = places.take(peer.ip()) else { continue };
+        let Some(permit) = permits.take(peer.ip()) else { continue };
         let (router, stop) = (router.clone(), stop.clone());
         tasks.spawn(async move {
             connection(stream, router, stop).await;
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::places::ConnectionPermits;
+use crate::connection_permits::ConnectionPermits;
 use crate::serving::{PodCommandError, ServerArgs, own_program, until_over};
 use crate::token::Token;
 
@@ -69,19 +69,19 @@ struct Door {
 }
 
 async fn accept(listener: TcpListener, door: Arc<Door>) {
-    let places = ConnectionPermits::default();
+    let permits = ConnectionPermits::default();
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             // No file is free, say, or the peer is gone again.
             tokio::time::sleep(ACCEPT_AGAIN).await;
             continue;
         };
-        let Some(place) = places.take(peer.ip()) else { continue };
+        let Some(permit) = permits.take(peer.ip()) else { continue };
         let door = Arc::clone(&door);
         tokio::spawn(async move {
             // A TCP probe connects and sends nothing.
             let _ = timeout(HELLO, door.hear(stream, peer)).await;
-            drop(place);
+            drop(permit);
         });
     }
 }

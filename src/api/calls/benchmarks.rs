@@ -10,7 +10,7 @@ use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::Problem;
 use crate::domain::run::Run;
 use crate::domain::user::Actor;
-use crate::domain::workflow::{WorkflowAnswer, freeze, needs_to_run, thaw};
+use crate::domain::workflow::{WorkflowAnswer, draft_from, freeze, needs_to_run};
 use crate::state::AppState;
 use dyno_measure::run::RunKind;
 
@@ -29,7 +29,7 @@ pub async fn get(app: &AppState, actor: &Actor, id: Uuid) -> Result<Benchmark, P
 pub async fn run_again(app: &AppState, actor: &Actor, id: Uuid, simulation: bool) -> Result<Run, Problem> {
     let benchmark = app.store.benchmark(actor, id).await?;
     let now = now();
-    let mut draft = thaw(&benchmark.spec, Uuid::nil(), actor.id, now);
+    let mut draft = draft_from(&benchmark.spec, Uuid::nil(), actor.id, now);
     draft.steps.user_confirmation = true;
     draft.steps.run_as_simulation = Some(simulation);
     let facts = look_up(app, actor, &needs_to_run(&draft)).await?;
@@ -44,7 +44,7 @@ pub async fn run_again(app: &AppState, actor: &Actor, id: Uuid, simulation: bool
 /// A new draft of the actor's with all that the benchmark was made of; it only has to be confirmed.
 pub async fn clone_to_draft(app: &AppState, actor: &Actor, id: Uuid) -> Result<WorkflowAnswer, Problem> {
     let benchmark = app.store.benchmark(actor, id).await?;
-    let draft = thaw(&benchmark.spec, Uuid::now_v7(), actor.id, now());
+    let draft = draft_from(&benchmark.spec, Uuid::now_v7(), actor.id, now());
     app.store.insert_workflow(&draft).await?;
     Ok(WorkflowAnswer::new(&draft, Vec::new(), None))
 }

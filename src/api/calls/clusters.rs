@@ -19,7 +19,7 @@ use crate::domain::kubernetes::{ClusterTest, KubernetesAccess, ModelCache};
 use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::user::Actor;
-use crate::state::{AppState, place_of_kubeconfig};
+use crate::state::{AppState, seal_context_of_kubeconfig};
 use dyno_measure::run::RunStatus;
 
 /// Told to everybody else.
@@ -81,8 +81,8 @@ impl Listed for ClusterRow {
     fn more_text(&self) -> String {
         self.devices.clone()
     }
-    fn place(&self) -> u8 {
-        self.cluster.kind().place()
+    fn sort_key(&self) -> u8 {
+        self.cluster.kind().sort_key()
     }
     fn created_at(&self) -> Timestamp {
         self.cluster.created_at
@@ -236,7 +236,7 @@ async fn save(
             let connection = Connection::with_kubeconfig(&taken.kubeconfig).await.map_err(refused)?;
             within(connection.version()).await.map_err(|error| Problem::field("kubeconfig", error.sentence()))?;
             let secret = Secret::new(taken.kubeconfig.as_str());
-            Some(app.vault.seal(place_of_kubeconfig(cluster.id), &secret).map_err(|error| {
+            Some(app.vault.seal(seal_context_of_kubeconfig(cluster.id), &secret).map_err(|error| {
                 tracing::error!(%error, "a kubeconfig could not be sealed");
                 Problem::new(ProblemKind::Internal, "The kubeconfig could not be sealed. The server's log says why.")
             })?)

@@ -11,7 +11,7 @@ use crate::domain::list::{ListQuery, Page};
 use crate::domain::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::provider::{ConnectionTest, ProviderId};
 use crate::domain::user::Actor;
-use crate::state::{AppState, SecretError, place_of};
+use crate::state::{AppState, SecretError, seal_context_of};
 use crate::store::SealedCredential;
 
 /// Longest secret: some providers have tokens of several thousand characters.
@@ -82,7 +82,7 @@ pub async fn create(
         archived: false,
         created_at: now(),
     };
-    let sealed = app.vault.seal(place_of(&credential), &secret).map_err(vault)?;
+    let sealed = app.vault.seal(seal_context_of(&credential), &secret).map_err(vault)?;
     app.store
         .insert_credential(&SealedCredential { credential: credential.clone(), key_id: sealed.key_id, sealed: sealed.bytes })
         .await?;

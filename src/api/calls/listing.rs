@@ -16,7 +16,7 @@ pub(super) trait Listed {
         String::new()
     }
     /// Where it stands in a list that is not sorted otherwise: what has less comes first.
-    fn place(&self) -> u8 {
+    fn sort_key(&self) -> u8 {
         0
     }
     /// When it was added.
@@ -42,7 +42,7 @@ pub(super) fn page_of<T: Listed>(mut items: Vec<T>, query: &ListQuery, what: &st
         items.retain(|item| item.name().to_lowercase().contains(&search) || item.more_text().to_lowercase().contains(&search));
     }
     let Some(sort) = query.sort.as_deref() else {
-        items.sort_by_key(|item| (item.place(), item.name().to_lowercase()));
+        items.sort_by_key(|item| (item.sort_key(), item.name().to_lowercase()));
         return Ok(paged(items, query));
     };
     let (column, descending) = sort.strip_prefix('-').map_or((sort, false), |column| (column, true));

@@ -238,7 +238,7 @@ pub fn csv_line<T: AsRef<[u8]>>(cells: &[T]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dyno_measure::report::Phase;
+    use dyno_measure::report::{ErrorClass, Phase, TokenSource};
 
     fn record() -> RequestRecord {
         serde_json::from_value(serde_json::json!({
@@ -276,9 +276,39 @@ mod tests {
 
     #[test]
     fn every_field_of_a_record_is_a_column() {
-        let mut full = record();
-        full.phase = Phase::Warmup;
-        for (name, _) in serde_json::to_value(&full).unwrap().as_object().unwrap() {
+        // all of them, so that a new one has to be written here
+        let full = RequestRecord {
+            id: "a-1".to_owned(),
+            node: "n".to_owned(),
+            load_point: 0,
+            phase: Phase::Warmup,
+            scheduled_unix_ns: Some(1),
+            sent_unix_ns: Some(1),
+            first_content_unix_ns: Some(1),
+            last_content_unix_ns: Some(1),
+            ended_unix_ns: Some(1),
+            ttft_ms: Some(1.0),
+            ttfo_ms: Some(1.0),
+            tpot_ms: Some(1.0),
+            e2el_ms: Some(1.0),
+            events: 1,
+            input_tokens: Some(1),
+            output_tokens: Some(1),
+            reasoning_tokens: Some(1),
+            cached_tokens: Some(1),
+            requested_input_tokens: Some(1),
+            requested_output_tokens: Some(1),
+            token_source: Some(TokenSource::Usage),
+            finish_reason: Some("stop".to_owned()),
+            error_class: Some(ErrorClass::Timeout),
+            error: Some("e".to_owned()),
+            http_status: Some(200),
+            retry_after_s: Some(1.0),
+            retries: Some(1),
+        };
+        let names: Vec<String> = serde_json::to_value(&full).unwrap().as_object().unwrap().keys().cloned().collect();
+        assert_eq!(names.len(), COLUMNS.len());
+        for name in names {
             assert!(COLUMNS.contains(&name.as_str()), "{name}");
         }
     }

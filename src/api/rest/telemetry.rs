@@ -119,7 +119,7 @@ fn rows(sample: &TelemetrySample) -> Vec<u8> {
         vec![sample.at_unix_ns.to_string(), spreadsheet_cell(&sample.node), sample.source.as_str().to_owned(), pace]
     };
     let empty = |count: usize| std::iter::repeat_n(String::new(), count);
-    match &sample.told {
+    match &sample.content {
         SampleContent::Failure { reason } => {
             let rest = empty(11).chain(["failure".to_owned(), spreadsheet_cell(reason), String::new()]);
             csv_line(&begin(String::new()).into_iter().chain(rest).collect::<Vec<_>>())

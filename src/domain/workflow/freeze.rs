@@ -85,7 +85,7 @@ pub fn freeze(draft: &Draft, facts: &Facts) -> Result<BenchmarkSpec, Vec<FieldEr
 
 /// A new draft with everything of a benchmark, which only has to be confirmed. What no longer exists is refused at the trigger,
 /// with the step that names it.
-pub fn thaw(spec: &BenchmarkSpec, id: Uuid, owner: Uuid, now: Timestamp) -> Draft {
+pub fn draft_from(spec: &BenchmarkSpec, id: Uuid, owner: Uuid, now: Timestamp) -> Draft {
     let serving = match &spec.model.source {
         ModelSource::Cloud { .. } => Serving::default(),
         _ => spec.serving.clone(),

@@ -26,7 +26,7 @@ pub use advance::{Advance, Refusal, Stamp, advance};
 pub use answer::{WorkflowAnswer, WorkflowRow, WorkflowStatus};
 pub use body::Body;
 pub use facts::{ClusterFacts, Facts};
-pub use freeze::{freeze, thaw};
+pub use freeze::{draft_from, freeze};
 pub use needs::{Needs, needs, needs_to_run};
 pub use only_answer::{only_cluster, only_node};
 pub use page::WizardPage;

@@ -156,6 +156,14 @@ impl WorkflowSteps {
         self.load = LoadSpec::new(self.load.concurrent_requests, eval_with);
     }
 
+    /// Resets step 4 for another cluster: all of its fields, each of which is about nodes of the one before.
+    pub(super) fn restart_nodes(&mut self) {
+        self.nodes.clear();
+        self.load_node = None;
+        self.load_pods = None;
+        self.load_cpu_millicores = None;
+    }
+
     /// The fields that are set, by their names in the request.
     pub fn fields(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {

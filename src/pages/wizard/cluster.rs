@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use server_fn::ServerFn;
 
 use super::frame::{Frame, StepForm};
-use super::place::Place;
+use super::step_context::StepContext;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::SaveCluster;
 use crate::components::badge::{Badge, Tone};
@@ -18,14 +18,14 @@ use crate::domain::inventory::{ClusterKind, ClusterRow};
 #[component]
 pub fn ClusterStep(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
 ) -> impl IntoView {
-    let flash = place.flash.clone();
-    let rows = match place.view.as_ref().map(|view| &view.choices) {
+    let flash = context.flash.clone();
+    let rows = match context.view.as_ref().map(|view| &view.choices) {
         Some(Choices::Clusters(rows)) => rows.clone(),
         _ => Vec::new(),
     };
-    let stored = place.view.as_ref().and_then(|view| view.answer.workflow_steps.cluster_id).map(|id| id.to_string());
+    let stored = context.view.as_ref().and_then(|view| view.answer.workflow_steps.cluster_id).map(|id| id.to_string());
     let only = (rows.len() == 1).then(|| rows[0].cluster.id.to_string());
     let chosen = flash.value("cluster_id", stored.or(only).unwrap_or_default());
     let fields = if rows.is_empty() {
@@ -55,8 +55,8 @@ pub fn ClusterStep(
         .into_any()
     };
     view! {
-        <Frame place=place.clone()>
-            <StepForm action=SaveCluster::url() place=place>
+        <Frame context=context.clone()>
+            <StepForm action=SaveCluster::url() context=context>
                 {fields}
             </StepForm>
         </Frame>

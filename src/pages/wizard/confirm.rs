@@ -6,7 +6,7 @@ use server_fn::ServerFn;
 use super::frame::{Frame, StepForm};
 use super::model::model_words;
 use super::nodes::kind_words;
-use super::place::Place;
+use super::step_context::StepContext;
 use crate::api::functions::inventory::{Choices, Outlook};
 use crate::api::functions::workflows::{SaveConfirmation, SaveLoad, WizardView};
 use crate::components::banner::{Banner, Notice};
@@ -30,9 +30,9 @@ const BOUNDS_FORM: &str = "search-bounds-form";
 #[component]
 pub fn ConfirmStep(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
 ) -> impl IntoView {
-    let Some(view) = place.view.clone() else { return ().into_any() };
+    let Some(view) = context.view.clone() else { return ().into_any() };
     let steps = &view.answer.workflow_steps;
     let outlook = match &view.choices {
         Choices::Outlook(outlook) => outlook.clone(),
@@ -43,7 +43,7 @@ pub fn ConfirmStep(
     let cards = cards(&view)
         .into_iter()
         .map(|(page, rows)| {
-            let href = place.href(page).map(|href| format!("{href}?return=confirm"));
+            let href = context.href(page).map(|href| format!("{href}?return=confirm"));
             let tags = (page == WizardPage::Details && !steps.tags.is_empty()).then(|| {
                 let tags = steps.tags.clone();
                 view! {
@@ -67,12 +67,12 @@ pub fn ConfirmStep(
         })
         .collect_view();
     view! {
-        <Frame place=place.clone() title="Confirm the benchmark">
+        <Frame context=context.clone() title="Confirm the benchmark">
             <p class="load-sentence">{sentence}</p>
             <OutlookNotes outlook=outlook cost=token_cost(&view) />
             {bounds}
             {cards}
-            <StepForm action=SaveConfirmation::url() place=place button="Confirm and continue">
+            <StepForm action=SaveConfirmation::url() context=context button="Confirm and continue">
                 {""}
             </StepForm>
         </Frame>

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::place::Place;
+use super::step_context::StepContext;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::WizardView;
 use crate::components::banner::{Banner, Notice};
@@ -76,12 +76,12 @@ fn named(view: &WizardView, text: &str) -> String {
 #[component]
 pub fn ConflictPanel(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
 ) -> impl IntoView {
-    let (Some(changed), Some(view)) = (place.flash.changed.clone(), place.view.clone()) else { return ().into_any() };
-    let rows = versions(&place.flash, &view);
+    let (Some(changed), Some(view)) = (context.flash.changed.clone(), context.view.clone()) else { return ().into_any() };
+    let rows = versions(&context.flash, &view);
     let elsewhere = if changed.is_empty() { String::new() } else { format!(" Changed there: {}.", labels(&changed)) };
-    let stored = place.href(place.page).unwrap_or_default();
+    let stored = context.href(context.page).unwrap_or_default();
     let side = |heading: &'static str, pick: fn(&(String, String, String)) -> &String| {
         let rows: Vec<(String, String)> = rows
             .iter()

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use server_fn::ServerFn;
 
 use super::frame::{Frame, StepForm};
-use super::place::Place;
+use super::step_context::StepContext;
 use crate::api::functions::workflows::SaveDetails;
 use crate::components::field::{Choice, ChoiceGroup, TextArea, TextField, Width};
 use crate::domain::workflow::step_form::FormRules;
@@ -14,10 +14,10 @@ use dyno_measure::load::EvalWith;
 #[component]
 pub fn DetailsStep(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
 ) -> impl IntoView {
-    let flash = place.flash.clone();
-    let stored = place.view.as_ref().map(|view| view.answer.workflow_steps.clone());
+    let flash = context.flash.clone();
+    let stored = context.view.as_ref().map(|view| view.answer.workflow_steps.clone());
     let text = |field: &str, stored: Option<String>| flash.value(field, stored.unwrap_or_default());
     let name = text("name", stored.as_ref().map(|steps| steps.name.clone()));
     let tags =
@@ -39,8 +39,8 @@ pub fn DetailsStep(
             .with(view! { <p class="hint">"Prompts from one or more datasets."</p> }),
     ];
     view! {
-        <Frame place=place.clone()>
-            <StepForm action=SaveDetails::url() place=place check=FormRules::Details>
+        <Frame context=context.clone()>
+            <StepForm action=SaveDetails::url() context=context check=FormRules::Details>
                 <TextField
                     name="name"
                     label="Name"

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use server_fn::ServerFn;
 
 use super::frame::{Frame, StepForm};
-use super::place::Place;
 use super::refused;
+use super::step_context::StepContext;
 use crate::api::functions::workflows::SaveExecution;
 use crate::components::button::Submit;
 use crate::components::field::field_id;
@@ -19,15 +19,15 @@ const FIELD: &str = "run_as_simulation";
 #[component]
 pub fn ExecutionStep(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
 ) -> impl IntoView {
-    let flash = place.flash.clone();
-    let chosen = place.view.as_ref().map(|view| view.chosen.clone()).unwrap_or_default();
+    let flash = context.flash.clone();
+    let chosen = context.view.as_ref().map(|view| view.chosen.clone()).unwrap_or_default();
     let is_cloud = chosen.model.as_ref().is_some_and(Model::is_cloud);
     let can_measure = chosen.cluster.as_ref().is_none_or(|cluster| cluster.kind().can_measure());
     let where_to =
         chosen.cluster.as_ref().map_or_else(|| "the cluster".to_owned(), |cluster| format!("cluster {}", cluster.name));
-    let starts = place.view.as_ref().map(|view| {
+    let starts = context.view.as_ref().map(|view| {
         let steps = &view.answer.workflow_steps;
         let model = chosen.model.as_ref().map_or_else(String::new, |model| format!("{} on ", model.name));
         let nodes: Vec<&str> = steps.nodes.iter().map(|node| node.hostname.as_str()).collect();
@@ -61,9 +61,9 @@ pub fn ExecutionStep(
         ("Simulate", "simulate", None)
     };
     view! {
-        <Frame place=place.clone()>
+        <Frame context=context.clone()>
             {again}
-            <StepForm action=SaveExecution::url() place=place button=button value=value(answer) other=other starts=starts>
+            <StepForm action=SaveExecution::url() context=context button=button value=value(answer) other=other starts=starts>
                 <div class="start-ways" id=field_id(FIELD)>
                     <section class="card stack-tight">
                         <h2>"Simulate"</h2>

@@ -5,7 +5,7 @@ use strum::VariantArray as _;
 
 use super::conflict::ConflictPanel;
 use super::draft::DraftPanel;
-use super::place::Place;
+use super::step_context::StepContext;
 use super::steps::StepList;
 use crate::components::banner::{Banner, Notice};
 use crate::components::button::{Look, Submit};
@@ -22,17 +22,17 @@ use crate::islands::{FormGuard, Reveal, StepCheck};
 #[component]
 pub fn Frame(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
     /// A heading other than the step's name.
     #[prop(optional, into)]
     title: Option<String>,
     children: Children,
 ) -> impl IntoView {
-    let page = place.page;
+    let page = context.page;
     let back = match page.number() {
         1 => None,
         number => {
-            WizardPage::VARIANTS.get(usize::from(number) - 2).and_then(|before| Some((place.href(*before)?, before.title())))
+            WizardPage::VARIANTS.get(usize::from(number) - 2).and_then(|before| Some((context.href(*before)?, before.title())))
         }
     };
     let back = back.map(|(href, text)| {
@@ -43,20 +43,20 @@ pub fn Frame(
             </a>
         }
     });
-    let draft = place.view.clone();
+    let draft = context.view.clone();
     let heading = title.unwrap_or_else(|| page.title().to_owned());
     let above = format!("Step {} of {}", page.number(), WizardPage::VARIANTS.len());
-    let error = place.flash.is_refusal();
+    let error = context.flash.is_refusal();
     view! {
         <div class="wizard">
-            <StepList place=place.clone() />
+            <StepList context=context.clone() />
             <div class="wizard-main">
                 {back}
-                <ErrorSummary lines=place.lines() />
+                <ErrorSummary lines=context.lines() />
                 <PageHeading title=heading above=above error=error focused=draft.is_some() />
-                <DroppedBanner place=place.clone() />
-                <PassedOver place=place.clone() />
-                <ConflictPanel place=place />
+                <DroppedBanner context=context.clone() />
+                <PassedOver context=context.clone() />
+                <ConflictPanel context=context />
                 {children()}
             </div>
             <div class="wizard-draft">{draft.map(|view| view! { <DraftPanel view=view /> })}</div>
@@ -67,8 +67,8 @@ pub fn Frame(
 
 /// "Changing the cluster cleared nodes and confirmation."
 #[component]
-fn DroppedBanner(place: Place) -> impl IntoView {
-    let what = match place.dropped_by {
+fn DroppedBanner(context: StepContext) -> impl IntoView {
+    let what = match context.dropped_by {
         Some(WizardPage::Details) => "the details",
         Some(WizardPage::Load) => "the load",
         Some(WizardPage::Cluster) => "the cluster",
@@ -76,9 +76,9 @@ fn DroppedBanner(place: Place) -> impl IntoView {
         Some(WizardPage::Model) => "the model",
         Some(WizardPage::Confirm | WizardPage::Execution | WizardPage::Deployment) | None => "this",
     };
-    (!place.dropped.is_empty()).then(|| {
-        let sentence = format!("Changing {what} cleared {}.", labels(&place.dropped));
-        let alone = place.dropped.iter().all(|field| label(field) == "confirmation");
+    (!context.dropped.is_empty()).then(|| {
+        let sentence = format!("Changing {what} cleared {}.", labels(&context.dropped));
+        let alone = context.dropped.iter().all(|field| label(field) == "confirmation");
         let notice = if alone { Notice::Info } else { Notice::Warning };
         view! {
             <Banner notice=notice>
@@ -90,14 +90,14 @@ fn DroppedBanner(place: Place) -> impl IntoView {
 
 /// What was chosen without a question, each with the way to change it.
 #[component]
-fn PassedOver(place: Place) -> impl IntoView {
-    let Some(view) = place.view.clone() else { return ().into_any() };
+fn PassedOver(context: StepContext) -> impl IntoView {
+    let Some(view) = context.view.clone() else { return ().into_any() };
     let chosen = |page: WizardPage| match page {
         WizardPage::Cluster => view.chosen.cluster.as_ref().map(|cluster| cluster.name.clone()),
         WizardPage::Nodes => view.answer.workflow_steps.nodes.first().map(|node| node.hostname.clone()),
         _ => None,
     };
-    let items: Vec<_> = place.passed.iter().filter_map(|page| Some((*page, chosen(*page)?, place.href(*page)?))).collect();
+    let items: Vec<_> = context.passed.iter().filter_map(|page| Some((*page, chosen(*page)?, context.href(*page)?))).collect();
     (!items.is_empty())
         .then(|| {
             let items = items
@@ -129,7 +129,7 @@ const FORM: &str = "step-form";
 pub fn StepForm(
     action: &'static str,
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
     /// What the button says.
     #[prop(default = "Continue".to_owned(), into)]
     button: String,
@@ -148,14 +148,15 @@ pub fn StepForm(
     children: Children,
 ) -> impl IntoView {
     // A form that comes back after a sign-in still knows which revision it was drawn from.
-    let drawn_from = place.flash.signed_out.then(|| place.flash.value("if_revision", "")).filter(|revision| !revision.is_empty());
-    let stored = place.view.as_ref().map(|view| view.answer.revision.to_string());
+    let drawn_from =
+        context.flash.signed_out.then(|| context.flash.value("if_revision", "")).filter(|revision| !revision.is_empty());
+    let stored = context.view.as_ref().map(|view| view.answer.revision.to_string());
     let revision = drawn_from.or(stored).unwrap_or_default();
-    let workflow_id = place.view.as_ref().map(|view| view.answer.workflow_id.to_string()).unwrap_or_default();
-    let conflict = place.flash.changed.is_some();
+    let workflow_id = context.view.as_ref().map(|view| view.answer.workflow_id.to_string()).unwrap_or_default();
+    let conflict = context.flash.changed.is_some();
     let button = if conflict { "Save my version".to_owned() } else { button };
     // What is in the fields of a refused form is saved nowhere.
-    let unsaved = place.flash.is_refusal();
+    let unsaved = context.flash.is_refusal();
     let buttons = view! {
         <div class="actions">
             {other}
@@ -169,8 +170,8 @@ pub fn StepForm(
         <form class="form" id=FORM method="post" action=action novalidate>
             <input type="hidden" name="workflow_id" value=workflow_id />
             <input type="hidden" name="if_revision" value=revision />
-            {place.begins.map(|form| view! { <input type="hidden" name="begins" value=form.to_string() /> })}
-            <input type="hidden" name="return_to" value=if place.from_confirm { "confirm" } else { "" } />
+            {context.begins.map(|form| view! { <input type="hidden" name="begins" value=form.to_string() /> })}
+            <input type="hidden" name="return_to" value=if context.from_confirm { "confirm" } else { "" } />
             {children()}
             {match starts {
                 Some(starts) => view! { <div class="start-bar"><p>{starts}</p> {buttons}</div> }.into_any(),

@@ -8,7 +8,7 @@ use super::frame::{Frame, StepForm};
 use super::load_fields::{Group, Part, options};
 use super::load_more::MoreOptions;
 use super::load_prompts::{Datasets, PromptLengths};
-use super::place::Place;
+use super::step_context::StepContext;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::{SaveLoad, WizardView};
 use crate::components::field::{Choice, ChoiceGroup, SelectField, TextField, Width};
@@ -25,16 +25,16 @@ use dyno_measure::load::{EvalWith, LoadSpec};
 #[component]
 pub fn LoadStep(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
     /// What datasets were searched for.
     search: String,
 ) -> impl IntoView {
-    let flash = place.flash.clone();
-    let Some(view) = place.view.clone() else { return ().into_any() };
+    let flash = context.flash.clone();
+    let Some(view) = context.view.clone() else { return ().into_any() };
     let load = view.answer.workflow_steps.load.clone();
     let form = LoadForm::of(&load).typed(&flash);
     let prompts = if load.eval_with == EvalWith::Dataset {
-        view! { <Datasets place=place.clone() search=search form=form.clone() /> }.into_any()
+        view! { <Datasets context=context.clone() search=search form=form.clone() /> }.into_any()
     } else {
         view! { <PromptLengths form=form.clone() flash=flash.clone() /> }.into_any()
     };
@@ -53,8 +53,8 @@ pub fn LoadStep(
     let check = FormRules::Load { concurrent_requests: load.concurrent_requests, datasets: offered(&view) };
     let amounts = offered_amounts(&load, &view.chosen.datasets);
     view! {
-        <Frame place=place.clone()>
-            <StepForm action=SaveLoad::url() place=place check=check>
+        <Frame context=context.clone()>
+            <StepForm action=SaveLoad::url() context=context check=check>
                 <input type="hidden" name="eval_with" value=form.eval_with.clone() />
                 <input type="hidden" name="default_warmup" value=form.default_warmup.clone() />
                 <Question form=form.clone() />

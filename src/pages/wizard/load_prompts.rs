@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::place::Place;
+use super::step_context::StepContext;
 use crate::api::functions::inventory::Choices;
 use crate::components::banner::Empty;
 use crate::components::button::{LinkButton, Look, Submit};
@@ -60,9 +60,9 @@ pub fn PromptLengths(form: LoadForm, flash: Flash) -> impl IntoView {
 
 /// The datasets to choose from; those that are chosen stay in the list whatever is searched for.
 #[component]
-pub fn Datasets(place: Place, search: String, form: LoadForm) -> impl IntoView {
-    let flash = place.flash.clone();
-    let Some(view) = place.view else { return ().into_any() };
+pub fn Datasets(context: StepContext, search: String, form: LoadForm) -> impl IntoView {
+    let flash = context.flash.clone();
+    let Some(view) = context.view else { return ().into_any() };
     let Choices::Datasets { found, total } = view.choices else { return ().into_any() };
     if total == 0 {
         return view! {

@@ -16,7 +16,7 @@ mod load_more;
 mod load_prompts;
 mod model;
 mod nodes;
-mod place;
+mod step_context;
 mod steps;
 
 use leptos::prelude::*;
@@ -29,7 +29,7 @@ use crate::components::failure::{Failure, Missing};
 use crate::domain::form::Flash;
 use crate::domain::workflow::WizardPage;
 use crate::pages::loaded::loaded;
-use place::Place;
+use step_context::StepContext;
 
 /// The first step of a new draft.
 #[component]
@@ -44,8 +44,8 @@ pub fn NewBenchmark() -> impl IntoView {
     loaded(data, |new| match new {
         NewDraftView { elsewhere: Some(path), .. } => onwards(path),
         new => {
-            let place = Place::new(WizardPage::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
-            view! { <details::DetailsStep place=place /> }.into_any()
+            let context = StepContext::new(WizardPage::Details, None, new.flash.unwrap_or_default()).begun_by(new.begins);
+            view! { <details::DetailsStep context=context /> }.into_any()
         }
     })
 }
@@ -112,17 +112,18 @@ fn step(asked: WizardQuery, view: WizardView, resumes: bool) -> AnyView {
         return onwards(format!("/wizard/{}/{}", view.answer.workflow_id, reached.into_str()));
     }
     let flash = view.flash.clone().unwrap_or_default();
-    let place =
-        Place::new(page, Some(view), flash).asked_by(&asked.return_to, &asked.dropped, &asked.by).passed_over(&asked.passed);
+    let context = StepContext::new(page, Some(view), flash)
+        .asked_by(&asked.return_to, &asked.dropped, &asked.by)
+        .passed_over(&asked.passed);
     match page {
-        WizardPage::Details => view! { <details::DetailsStep place=place /> }.into_any(),
-        WizardPage::Load => view! { <load::LoadStep place=place search=asked.search /> }.into_any(),
-        WizardPage::Cluster => view! { <cluster::ClusterStep place=place /> }.into_any(),
-        WizardPage::Nodes => view! { <nodes::NodesStep place=place /> }.into_any(),
-        WizardPage::Model => view! { <model::ModelStep place=place /> }.into_any(),
-        WizardPage::Confirm => view! { <confirm::ConfirmStep place=place /> }.into_any(),
+        WizardPage::Details => view! { <details::DetailsStep context=context /> }.into_any(),
+        WizardPage::Load => view! { <load::LoadStep context=context search=asked.search /> }.into_any(),
+        WizardPage::Cluster => view! { <cluster::ClusterStep context=context /> }.into_any(),
+        WizardPage::Nodes => view! { <nodes::NodesStep context=context /> }.into_any(),
+        WizardPage::Model => view! { <model::ModelStep context=context /> }.into_any(),
+        WizardPage::Confirm => view! { <confirm::ConfirmStep context=context /> }.into_any(),
         // The deployment page is the run's own; without a run it is not reached.
-        WizardPage::Execution | WizardPage::Deployment => view! { <execution::ExecutionStep place=place /> }.into_any(),
+        WizardPage::Execution | WizardPage::Deployment => view! { <execution::ExecutionStep context=context /> }.into_any(),
     }
 }
 

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use server_fn::ServerFn;
 
 use super::frame::{Frame, StepForm};
-use super::place::Place;
+use super::step_context::StepContext;
 use crate::api::functions::inventory::{Choices, LayoutsView};
 use crate::api::functions::workflows::SaveModel;
 use crate::components::badge::{Badge, Tone};
@@ -24,10 +24,10 @@ use crate::domain::workflow::steps::{default_engine, missing_engine, opens, read
 #[component]
 pub fn ModelStep(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
 ) -> impl IntoView {
-    let flash = place.flash.clone();
-    let Some(view) = place.view.clone() else { return ().into_any() };
+    let flash = context.flash.clone();
+    let Some(view) = context.view.clone() else { return ().into_any() };
     let Choices::Models { models, engines, credentials, administrator, layouts } = view.choices else { return ().into_any() };
     let steps = view.answer.workflow_steps;
     let only = (models.len() == 1).then(|| models[0].id.to_string());
@@ -76,8 +76,8 @@ pub fn ModelStep(
     // Enter in a field presses a form's first button: that is to go on, not to take a layout.
     let default_button = view! { <button type="submit" class="visually-hidden" tabindex="-1" aria-hidden="true"></button> };
     view! {
-        <Frame place=place.clone()>
-            <StepForm action=SaveModel::url() place=place check=FormRules::Model>
+        <Frame context=context.clone()>
+            <StepForm action=SaveModel::url() context=context check=FormRules::Model>
                 {default_button}
                 {model_choices}
                 {engine}

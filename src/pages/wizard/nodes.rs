@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use server_fn::ServerFn;
 
 use super::frame::{Frame, StepForm};
-use super::place::Place;
+use super::step_context::StepContext;
 use crate::api::functions::inventory::Choices;
 use crate::api::functions::workflows::{FIND_NODES, SELECT_MATCHING, SaveNodes, WizardView};
 use crate::components::badge::{Badge, Tone};
@@ -35,16 +35,16 @@ pub fn kind_words(kind: DeviceType) -> (&'static str, &'static str) {
 #[component]
 pub fn NodesStep(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
 ) -> impl IntoView {
-    let flash = place.flash.clone();
-    let (nodes, problem) = match place.view.as_ref().map(|view| &view.choices) {
+    let flash = context.flash.clone();
+    let (nodes, problem) = match context.view.as_ref().map(|view| &view.choices) {
         Some(Choices::Nodes { nodes, problem }) => (nodes.clone(), problem.clone()),
         _ => (Vec::new(), None),
     };
-    let stored = place.view.as_ref().map(|view| view.answer.workflow_steps.nodes.clone()).unwrap_or_default();
-    let load_side = place.view.as_ref().and_then(|view| load_fields(view, &nodes, &flash));
-    let here = place.href(place.page).unwrap_or_default();
+    let stored = context.view.as_ref().map(|view| view.answer.workflow_steps.nodes.clone()).unwrap_or_default();
+    let load_side = context.view.as_ref().and_then(|view| load_fields(view, &nodes, &flash));
+    let here = context.href(context.page).unwrap_or_default();
     let ready = nodes.iter().filter(|node| node.is_ready()).count();
     let missing: Vec<String> = stored
         .iter()
@@ -130,7 +130,7 @@ pub fn NodesStep(
         .into_any()
     };
     view! {
-        <Frame place=place.clone()>
+        <Frame context=context.clone()>
             {gone}
             {unread}
             <p class="hint">
@@ -139,7 +139,7 @@ pub fn NodesStep(
                     "Read again"
                 </a>
             </p>
-            <StepForm action=SaveNodes::url() place=place check=FormRules::Nodes>
+            <StepForm action=SaveNodes::url() context=context check=FormRules::Nodes>
                 {fields}
             </StepForm>
         </Frame>

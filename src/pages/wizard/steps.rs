@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use strum::VariantArray as _;
 
-use super::place::Place;
+use super::step_context::StepContext;
 use crate::components::icon::{Icon, IconName};
 use crate::domain::workflow::WizardPage;
 
@@ -38,12 +38,12 @@ fn state(page: WizardPage, shown: WizardPage, reached: WizardPage, problems: &[W
 #[component]
 pub fn StepList(
     /// Where the reader is.
-    place: Place,
+    context: StepContext,
 ) -> impl IntoView {
-    let shown = place.page;
-    let id = place.view.as_ref().map(|view| view.answer.workflow_id);
-    let reached = place.reached();
-    let problems = place.problem_pages();
+    let shown = context.page;
+    let id = context.view.as_ref().map(|view| view.answer.workflow_id);
+    let reached = context.reached();
+    let problems = context.problem_pages();
     let list = move || {
         let problems = problems.clone();
         WizardPage::VARIANTS

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
-use dyno::credentials::SecretPlace;
+use dyno::credentials::SealContext;
 use dyno::domain::provider::ProviderId;
 use serde_json::json;
 
@@ -138,8 +138,8 @@ async fn a_secret_is_sealed_with_its_origin() {
     let admin = house.app.store.first_administrator(Timestamp::now()).await.unwrap();
     let actor = Actor { id: admin.id, name: admin.name, role: admin.role };
     let (new, old) = (new.parse().unwrap(), old.parse().unwrap());
-    let place = SecretPlace { table: "credentials", row: old, owner: actor.id, receiver: None };
-    let sealed = house.app.vault.seal(place, &Secret::new(SECRET)).unwrap();
+    let context = SealContext { table: "credentials", row: old, owner: actor.id, receiver: None };
+    let sealed = house.app.vault.seal(context, &Secret::new(SECRET)).unwrap();
     house.app.store.seal_credential_anew(old, &sealed.key_id, &sealed.bytes).await.unwrap();
     house.app.store.close().await;
 

@@ -65,7 +65,7 @@ async fn people_have_names_that_differ() {
 /// Names that were kept before they were composed, and before look-alikes were told from others.
 #[tokio::test]
 async fn a_person_signs_in_by_the_name_however_it_is_typed() {
-    let (_folder, store, [..]) = store().await;
+    let (folder, store, [_, member, _]) = store().await;
     let jose = store.create_user("Jose\u{301}", Role::Member, at(0)).await.unwrap();
     for typed in ["Jose\u{301}", "José", "JOSÉ", "jos\u{ff45}\u{301}"] {
         let found = store.user_for_sign_in(typed).await.unwrap();
@@ -78,4 +78,17 @@ async fn a_person_signs_in_by_the_name_however_it_is_typed() {
     assert_eq!(store.user_for_sign_in("José 2").await.unwrap().unwrap().0.id, anna.id);
     store.disable_user(jose.id, at(1)).await.unwrap();
     assert!(store.user_for_sign_in("José").await.unwrap().is_none());
+
+    // of two alike, the one whose name is typed but for capitals
+    let pool = sqlx::SqlitePool::connect(&dyno::store::Store::default_url(folder.path())).await.unwrap();
+    sqlx::query("INSERT INTO users (id, name, role, created_at) VALUES (?, 'ａnna', 'member', 5)")
+        .bind(uuid::Uuid::now_v7().to_string())
+        .execute(&pool)
+        .await
+        .unwrap();
+    for typed in ["anna", "Anna", "ANNA"] {
+        assert_eq!(store.user_for_sign_in(typed).await.unwrap().unwrap().0.id, member.id, "{typed}");
+    }
+    assert_ne!(store.user_for_sign_in("ａnna").await.unwrap().unwrap().0.id, member.id);
+    assert!(store.user_for_sign_in("ａNNa").await.unwrap().is_none(), "it may be either");
 }

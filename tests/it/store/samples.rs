@@ -6,7 +6,7 @@ use dyno::domain::inventory::{Credential, FileLocation, Model, ModelSource};
 use dyno::domain::provider::ProviderId;
 use dyno::domain::run::{Run, Stage, StageId};
 use dyno::domain::user::{Actor, Role};
-use dyno::domain::workflow::{Draft, thaw};
+use dyno::domain::workflow::{Draft, draft_from};
 use dyno::store::{NewRun, SealedCredential, Store};
 use dyno_measure::load::{EvalWith, LoadSpec};
 use dyno_measure::report::{Phase, RequestRecord};
@@ -33,7 +33,7 @@ pub async fn store() -> (TempDir, Store, [Actor; 3]) {
 }
 
 pub fn draft(owner: &Actor, name: &str) -> Draft {
-    thaw(&benchmark(owner, name, None).spec, Uuid::now_v7(), owner.id, at(1))
+    draft_from(&benchmark(owner, name, None).spec, Uuid::now_v7(), owner.id, at(1))
 }
 
 pub fn model(owner: Option<&Actor>, name: &str) -> Model {

@@ -140,7 +140,8 @@ async fn a_database_of_the_first_schema_is_brought_up_to_date() {
     let users = store.users().await.unwrap();
     assert_eq!((users.len(), users[0].name.as_str(), users[0].active, users[0].disabled), (1, "anna", true, false));
     let actor = store.actor(users[0].id).await.unwrap();
-    assert_eq!(store.workflow(&actor, draft.parse().unwrap()).await.unwrap().revision, 3);
+    let kept = store.workflow(&actor, draft.parse().unwrap()).await.unwrap();
+    assert_eq!((kept.revision, kept.id.to_string(), kept.owner), (3, draft.clone(), actor.id));
     // A run that is at work goes on where it was read to, whoever claims it first.
     let open = store.open_runs().await.unwrap();
     assert_eq!(open[0].cursor.as_deref(), Some(r#"{"journal":100,"spool":200}"#));

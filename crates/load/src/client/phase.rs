@@ -7,7 +7,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use crate::workload::PromptId;
-use dyno_measure::plan::{Deal, Load, Part};
+use dyno_measure::plan::{Load, Part, Shard};
 use dyno_measure::redactor::Redactor;
 use dyno_measure::report::Phase;
 use serde::{Deserialize, Serialize};
@@ -63,10 +63,10 @@ pub struct PhasePlan<'a> {
 
 impl PhasePlan<'_> {
     /// Which requests are this part's.
-    pub fn deal(&self) -> Deal {
+    pub fn shard(&self) -> Shard {
         match self.load {
-            Load::Closed { concurrency } => Deal::closed(self.part, *concurrency),
-            Load::Rate { .. } | Load::Trace { .. } => Deal::open(self.part),
+            Load::Closed { concurrency } => Shard::closed(self.part, *concurrency),
+            Load::Rate { .. } | Load::Trace { .. } => Shard::open(self.part),
         }
     }
 

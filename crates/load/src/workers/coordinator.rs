@@ -19,7 +19,7 @@ use crate::progress::Progressing;
 use dyno_measure::clock_offset::{ClockExchange, ClockOffset};
 use dyno_measure::early_stop::{EarlyStop, ErrorLimit};
 use dyno_measure::events::{LoadEventKind, Progress};
-use dyno_measure::plan::{Deal, Part};
+use dyno_measure::plan::{Part, Shard};
 use dyno_measure::records::{Records, Row};
 
 const SECOND: i64 = 1_000_000_000;
@@ -52,7 +52,7 @@ pub(super) struct Worker {
     ended: Option<PhaseEnd>,
     /// One past the highest number of its requests in the latest phase.
     used: u32,
-    deal: Deal,
+    shard: Shard,
     /// When it answered last to a question for its time: received, answered, returned.
     clock_answer: Option<(i64, i64, i64)>,
     is_closed: bool,
@@ -73,7 +73,7 @@ impl Worker {
             supply: PromptSupply::Endless,
             ended: None,
             used: 0,
-            deal: Deal::open(part),
+            shard: Shard::open(part),
             clock_answer: None,
             is_closed: false,
             refused: None,
@@ -328,7 +328,7 @@ impl<'a> Coordinator<'a> {
             WorkerMessage::Clock { received, answered } => worker.clock_answer = Some((received, answered, at)),
             WorkerMessage::Opened { ending } => worker.ended = Some(ending),
             WorkerMessage::Ended(result) => {
-                worker.used = result.issued.checked_sub(1).map_or(0, |last| worker.deal.number(last) + 1);
+                worker.used = result.issued.checked_sub(1).map_or(0, |last| worker.shard.number(last) + 1);
                 worker.supply = result.supply;
                 worker.late = worker.late.max(result.late);
                 worker.progress.in_flight = 0;
@@ -359,7 +359,7 @@ impl PhaseDriver for Coordinator<'_> {
         for worker in &mut self.workers {
             worker.ended = None;
             worker.used = 0;
-            worker.deal = PhasePlan { part: worker.part, ..phase.clone() }.deal();
+            worker.shard = PhasePlan { part: worker.part, ..phase.clone() }.shard();
             worker.progress = Progress::default();
             worker.clock.begin_phase(phase.load_point, phase.phase);
             let order = PhaseOrder {

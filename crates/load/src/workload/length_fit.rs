@@ -1,6 +1,6 @@
 //! Fits synthetic prompts to the requested lengths, by the tokenizer's count.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::error::WorkloadError;
@@ -14,10 +14,12 @@ use dyno_measure::words::grouped;
 
 /// Tokens that a chat template is assumed to add where it can't be counted.
 const GUESSED_TEMPLATE: u32 = 12;
-/// Prompts that must have been as long as computed, one after the other, before computed lengths are believed.
+/// Prompts that must have been as long as computed before computed lengths are believed.
 const BELIEVED_AFTER: u32 = 200;
-/// Of the computed lengths, each so-many-th is still checked.
+/// Of so many prompts whose length could be computed, one is checked.
 const STILL_CHECKED: u64 = 20;
+/// A tokenizer that does not answer this many times one after the other is asked no more.
+const MOST_UNANSWERED: u32 = 3;
 
 /// The lengths that prompts are fitted to.
 #[derive(Debug)]
@@ -39,7 +41,8 @@ pub struct Wanted {
 /// When the requested length is below what the template takes.
 pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Result<(Synthetic, Vec<String>), WorkloadError> {
     let Wanted { asked, shared, seed, endpoint, prompts, budget } = wanted;
-    let mut synthetic = Synthetic::new(one_token_words(tokens), asked, shared, seed);
+    let (words, is_one_token_each) = one_token_words(tokens);
+    let mut synthetic = Synthetic::new(words, asked, shared, seed);
     let mut notes = Vec::new();
     let first = PromptId { warmup: false, number: 0 };
     let Some(least) = count(&synthetic.text_sized(first, 1, 0), endpoint, tokens) else {
@@ -79,94 +82,170 @@ pub fn fit(wanted: Wanted, tokens: &mut Tokens, stop: &dyn Fn() -> bool) -> Resu
     synthetic.set_sizes(base, (f64::from(longest) - base) / f64::from(words));
     let every = prompts.iter().map(|count| count.unwrap_or(200)).sum::<u64>();
     let begun = Instant::now();
-    let mut lengths = Lengths::default();
+    let mut checks = LengthChecks::new(is_one_token_each);
     // in sending order, since the budget may end
-    'all: for (warmup, count) in [(true, prompts[0]), (false, prompts[1])] {
-        for number in 0..count.unwrap_or(200) {
-            if begun.elapsed() > budget || stop() {
-                break 'all;
-            }
-            lengths.settle(&mut synthetic, PromptId { warmup, number }, endpoint, tokens);
+    let warmups = (0..prompts[0].unwrap_or(200)).map(|number| PromptId { warmup: true, number });
+    let measured = (0..prompts[1].unwrap_or(200)).map(|number| PromptId { warmup: false, number });
+    for prompt in warmups.chain(measured) {
+        if stop() {
+            break;
         }
+        checks.settle(&mut synthetic, prompt, &mut |text| (begun.elapsed() <= budget).then(|| count(text, endpoint, tokens)));
     }
-    let Lengths { checked, computed, off, .. } = lengths;
-    if checked + computed < every || prompts.contains(&None) {
-        let also = if computed > 0 { format!(", those of {} computed as these were", grouped(computed)) } else { String::new() };
-        let checked = grouped(checked);
-        notes.push(format!("Input lengths of {checked} prompts were checked with the tokenizer{also}, the others made alike."));
-    } else if computed > 0 {
-        notes.push(format!(
-            "Input lengths of {} of {} prompts were checked with the tokenizer; the others are computed, as these were.",
-            grouped(checked),
-            grouped(every)
-        ));
-    }
-    if off > 0 {
-        notes.push(format!(
-            "{} of {} prompts could not be made exactly as long as they were asked to be.",
-            grouped(off),
-            grouped(checked)
-        ));
-    }
+    notes.extend(checks.notes(every, prompts.contains(&None)));
     if prompts.iter().flatten().sum::<u64>() > synthetic.different() {
         notes.push("Prompts repeat: so short an input has too few different words.".to_owned());
     }
     Ok((synthetic, notes))
 }
 
-/// Settles the lengths of prompts, with as few calls of the tokenizer as are needed to be sure of them.
+/// Settles the lengths of prompts, with as few questions to the tokenizer as are needed to be sure of them.
 ///
-/// Tokenizers split a text at its white space, so that words that are one token each add up, and only the first word of a prompt
-/// can be another number of tokens there: nothing is before it. Whether a tokenizer is like this is found out by its counts: the
-/// correction that made one prompt exact is tried on the next with the same first word. Once that has been right often enough,
-/// it is computed without asking, and some prompts are asked about on; at the first one that is otherwise, all are again.
+/// Where words are one token each, a prompt has as many tokens as words, and an overhead: the template's. Only beside the template,
+/// as a prompt's first or last word, may a word be another number of tokens. So a prompt is computed without a question once both of
+/// these have been in prompts that were as long as computed, and 200 prompts have been; some are still asked about. At the first that
+/// is otherwise, all computed ones are asked about after all, and all that follow.
 #[derive(Debug, Default)]
-struct Lengths {
-    /// Words to be added to a prompt, by its first word.
-    corrections: HashMap<&'static str, i64>,
-    /// Prompts that the correction of another made exact.
+struct LengthChecks {
+    /// Whether lengths may be computed; not where the words are not one token each, or a prompt was not as computed.
+    adds_up: bool,
+    /// Tokens of a prompt beside its words.
+    overhead: Option<u32>,
+    /// First words, and last words, of prompts that were as long as computed.
+    proved: [HashSet<&'static str>; 2],
     as_computed: u32,
-    /// Whether a prompt was not as computed.
-    disproved: bool,
+    computed: Vec<PromptId>,
     checked: u64,
-    computed: u64,
     /// Of the checked ones, those that are not as long as asked.
     off: u64,
+    /// Questions that were not answered, one after the other.
+    unanswered: u32,
 }
 
-impl Lengths {
-    fn settle(&mut self, synthetic: &mut Synthetic, prompt: PromptId, endpoint: Endpoint, tokens: &mut Tokens) {
-        let first = synthetic.first_word(prompt);
-        let (words, _) = synthetic.size(prompt);
-        let known = self.corrections.get(first).copied().filter(|correction| i64::from(words) + correction >= 1);
-        let correction = known.filter(|_| !self.disproved);
-        if let Some(correction) = correction {
-            if correction != 0 {
-                synthetic.repair(prompt, with(words, correction), 0);
-            }
-            if self.as_computed >= BELIEVED_AFTER && !(self.checked + self.computed).is_multiple_of(STILL_CHECKED) {
-                self.computed += 1;
-                return;
-            }
+/// Asks the tokenizer for the tokens of a text: `None` where it may be asked no more, `Some(None)` where it gives no answer.
+type Ask<'a> = dyn FnMut(&str) -> Option<Option<u32>> + 'a;
+
+impl LengthChecks {
+    fn new(is_one_token_each: bool) -> Self {
+        Self { adds_up: is_one_token_each, ..Self::default() }
+    }
+
+    fn settle(&mut self, synthetic: &mut Synthetic, prompt: PromptId, ask: &mut Ask<'_>) {
+        let input = synthetic.input_of(prompt);
+        let words =
+            self.overhead.filter(|_| self.adds_up).and_then(|overhead| input.checked_sub(overhead)).filter(|words| *words > 0);
+        if let Some(words) = words.filter(|words| synthetic.size(prompt) != (*words, 0)) {
+            synthetic.repair(prompt, words, 0);
         }
-        let repaired = repair(synthetic, prompt, endpoint, tokens);
-        self.checked += 1;
-        self.off += u64::from(repaired == Repaired::Inexact);
-        match (correction, repaired) {
-            (Some(_), Repaired::AsItWas) => self.as_computed += 1,
-            (Some(_), _) => self.disproved = true,
-            (None, Repaired::Inexact) => {}
-            (None, Repaired::AsItWas | Repaired::Changed) => {
-                if let (now, 0) = synthetic.size(prompt) {
-                    self.corrections.insert(first, i64::from(now) - i64::from(words));
+        let ends = synthetic.ends(prompt);
+        let is_sure = words.is_some() && ends.iter().zip(&self.proved).all(|(word, proved)| proved.contains(word));
+        if is_sure && self.as_computed >= BELIEVED_AFTER && !is_still_checked(prompt) {
+            self.computed.push(prompt);
+            return;
+        }
+        match self.repair(synthetic, prompt, ask) {
+            Repaired::Unasked if is_sure => self.computed.push(prompt),
+            Repaired::Unasked => {}
+            Repaired::AsItWas => {
+                self.as_computed += 1;
+                for (word, proved) in ends.into_iter().zip(&mut self.proved) {
+                    proved.insert(word);
+                }
+                self.learn_overhead(synthetic, prompt);
+            }
+            Repaired::Changed | Repaired::Inexact if is_sure => {
+                self.adds_up = false;
+                for prompt in std::mem::take(&mut self.computed) {
+                    self.repair(synthetic, prompt, ask);
                 }
             }
+            // what one prompt needed is tried on the next, until one is right
+            Repaired::Changed if self.as_computed == 0 => {
+                self.overhead = None;
+                self.learn_overhead(synthetic, prompt);
+            }
+            Repaired::Changed | Repaired::Inexact => {}
         }
+    }
+
+    fn learn_overhead(&mut self, synthetic: &Synthetic, prompt: PromptId) {
+        if let ((words, 0), None) = (synthetic.size(prompt), self.overhead) {
+            self.overhead = synthetic.input_of(prompt).checked_sub(words);
+        }
+    }
+
+    /// Changes the size of a prompt until it has its length.
+    fn repair(&mut self, synthetic: &mut Synthetic, prompt: PromptId, ask: &mut Ask<'_>) -> Repaired {
+        let wanted = synthetic.input_of(prompt);
+        let before = synthetic.size(prompt);
+        let (mut words, mut letters) = before;
+        let mut best = (u32::MAX, words, letters);
+        for attempt in 0..8 {
+            let answer = if self.unanswered < MOST_UNANSWERED { ask(&synthetic.text(prompt)) } else { None };
+            let Some(Some(got)) = answer else {
+                self.unanswered += u32::from(answer.is_some());
+                synthetic.repair(prompt, before.0, before.1);
+                return Repaired::Unasked;
+            };
+            self.unanswered = 0;
+            let off = wanted.abs_diff(got);
+            if off < best.0 {
+                best = (off, words, letters);
+            }
+            if off == 0 {
+                self.checked += 1;
+                return if attempt == 0 { Repaired::AsItWas } else { Repaired::Changed };
+            }
+            let missing = i64::from(wanted) - i64::from(got);
+            if attempt < 4 {
+                words = u32::try_from(i64::from(words) + missing).unwrap_or(1).max(1);
+                letters = 0;
+            } else if missing > 0 {
+                // adding a word would be too much: letters, some of which a tokenizer may merge
+                letters += u32::try_from(missing).unwrap_or(0);
+            } else {
+                words = words.saturating_sub(1).max(1);
+                letters = 0;
+            }
+            synthetic.repair(prompt, words, letters);
+        }
+        synthetic.repair(prompt, best.1, best.2);
+        self.checked += 1;
+        self.off += 1;
+        Repaired::Inexact
+    }
+
+    /// What is to be said of the lengths of all prompts, of which there may be `more` than are known in advance.
+    fn notes(&self, every: u64, more: bool) -> Vec<String> {
+        let computed = self.computed.len() as u64;
+        let mut notes = Vec::new();
+        let checked = if more { grouped(self.checked) } else { format!("{} of {}", grouped(self.checked), grouped(every)) };
+        let rest = match (computed, more || self.checked + computed < every) {
+            (0, false) => None,
+            (0, true) => Some("; the others are estimates".to_owned()),
+            (_, false) => Some("; the others were computed from these".to_owned()),
+            (_, true) => Some(format!(", those of {} were computed from these, the others are estimates", grouped(computed))),
+        };
+        notes.extend(rest.map(|rest| format!("Input lengths of {checked} prompts were checked with the tokenizer{rest}.")));
+        if self.unanswered == MOST_UNANSWERED {
+            notes.push("The tokenizer no longer answered while input lengths were checked.".to_owned());
+        }
+        if self.off > 0 {
+            notes.push(format!(
+                "{} of {} prompts could not be made exactly as long as they were asked to be.",
+                grouped(self.off),
+                grouped(self.checked)
+            ));
+        }
+        notes
     }
 }
 
-fn with(words: u32, more: i64) -> u32 {
-    u32::try_from(i64::from(words) + more).unwrap_or(1).max(1)
+/// Whether a prompt is checked though its length could be computed. Not each so-many-th: rows of a trace that repeat would be the
+/// same ones each time.
+fn is_still_checked(prompt: PromptId) -> bool {
+    // Knuth's multiplicative hash
+    (prompt.number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).is_multiple_of(STILL_CHECKED)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,37 +255,8 @@ enum Repaired {
     Changed,
     /// It could not be made as long as asked.
     Inexact,
-}
-
-/// Changes the size of a prompt until it has its length.
-fn repair(synthetic: &mut Synthetic, prompt: PromptId, endpoint: Endpoint, tokens: &mut Tokens) -> Repaired {
-    let wanted = synthetic.input_of(prompt);
-    let (mut words, mut letters) = synthetic.size(prompt);
-    let mut best = (u32::MAX, words, letters);
-    for attempt in 0..8 {
-        let Some(got) = count(&synthetic.text(prompt), endpoint, tokens) else { return Repaired::Inexact };
-        let off = wanted.abs_diff(got);
-        if off < best.0 {
-            best = (off, words, letters);
-        }
-        if off == 0 {
-            return if attempt == 0 { Repaired::AsItWas } else { Repaired::Changed };
-        }
-        let missing = i64::from(wanted) - i64::from(got);
-        if attempt < 4 {
-            words = with(words, missing);
-            letters = 0;
-        } else if missing > 0 {
-            // adding a word would be too much: letters, some of which a tokenizer may merge
-            letters += u32::try_from(missing).unwrap_or(0);
-        } else {
-            words = words.saturating_sub(1).max(1);
-            letters = 0;
-        }
-        synthetic.repair(prompt, words, letters);
-    }
-    synthetic.repair(prompt, best.1, best.2);
-    Repaired::Inexact
+    /// The tokenizer was not asked, or did not answer: it is as it was.
+    Unasked,
 }
 
 fn count(text: &str, endpoint: Endpoint, tokens: &mut Tokens) -> Option<u32> {
@@ -217,76 +267,5 @@ fn count(text: &str, endpoint: Endpoint, tokens: &mut Tokens) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use dyno_measure::load::{LengthDistribution, LengthSampler};
-
-    /// A tokenizer whose tokens are what the pattern matches.
-    fn tokens(pattern: &str) -> Tokens {
-        let folder = tempfile::tempdir().unwrap();
-        let split = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true});
-        let tokenizer = json!({
-            "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
-            "pre_tokenizer": split, "post_processor": null, "decoder": null,
-            "model": {"type": "WordLevel", "vocab": {"<unk>": 0}, "unk_token": "<unk>"}
-        });
-        std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
-        Tokens::of_file(folder.path()).unwrap()
-    }
-
-    /// The notes, and by how many tokens each prompt is too long.
-    fn fitted(pattern: &str, count: u64, lengths: &Value) -> (Vec<String>, Vec<i64>) {
-        let lengths: Option<LengthDistribution> = serde_json::from_value(lengths.clone()).unwrap();
-        let asked = Asked::Drawn { input: LengthSampler::new(lengths, 40, 1), output: LengthSampler::new(None, 4, 1) };
-        let wanted = Wanted {
-            asked,
-            shared: 0.0,
-            seed: 1,
-            endpoint: Endpoint::Completions,
-            prompts: [Some(0), Some(count)],
-            budget: Duration::from_secs(600),
-        };
-        let mut tokens = tokens(pattern);
-        let (synthetic, notes) = fit(wanted, &mut tokens, &|| false).unwrap();
-        let off = (0..count).map(|number| {
-            let prompt = PromptId { warmup: false, number };
-            i64::from(tokens.text(&synthetic.text(prompt), true).unwrap()) - i64::from(synthetic.input_of(prompt))
-        });
-        let off = off.collect();
-        (notes, off)
-    }
-
-    fn checked_of(notes: &[String]) -> u64 {
-        let line = notes.iter().find(|note| note.contains("were checked")).unwrap();
-        line.split(' ').find_map(|word| word.replace(',', "").parse().ok()).unwrap()
-    }
-
-    #[test]
-    fn where_words_add_up_few_prompts_are_checked_and_all_are_exact() {
-        let spread = json!({"kind": "uniform", "min": 20});
-        // in the second, a first word with an "o" is a token more than it is elsewhere
-        for pattern in [r"[^ ]+", r"^[^ o]*o|[^ ]+"] {
-            for lengths in [&Value::Null, &spread] {
-                let (notes, off) = fitted(pattern, 3000, lengths);
-                assert!(off.iter().all(|off| *off == 0), "{pattern} {notes:?}");
-                let checked = checked_of(&notes);
-                assert!((BELIEVED_AFTER.into()..1500).contains(&checked), "{pattern} {notes:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn where_words_do_not_add_up_every_prompt_is_checked() {
-        // two words are one token where the first begins with a letter up to m
-        let (notes, off) = fitted(r"\b[a-m][^ ]* [^ ]+|[^ ]+", 2000, &Value::Null);
-        assert!(notes.is_empty() && off.iter().all(|off| *off == 0), "{notes:?}");
-    }
-
-    #[test]
-    fn few_prompts_are_all_checked() {
-        let (notes, off) = fitted(r"[^ ]+", 200, &Value::Null);
-        assert!(notes.is_empty() && off.iter().all(|off| *off == 0), "{notes:?}");
-    }
-}
+#[path = "length_fit_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use super::prompt_id::PromptId;
 use super::synthetic::{Asked, Synthetic};
 use super::write_ahead::WriteAhead;
 use dyno_measure::load::Endpoint;
-use dyno_measure::plan::{Deal, Part, Plan, TokenLimitField};
+use dyno_measure::plan::{Part, Plan, Shard, TokenLimitField};
 
 /// Where prompts come from.
 #[derive(Debug)]
@@ -131,16 +131,16 @@ impl Requests {
     }
 
     /// Begins a part of a phase of at most `count` requests, whose first prompt is `first`, and writes the part's first prompts ahead.
-    pub fn begin_phase(&mut self, first: PromptId, count: Option<u32>, part: Part, deal: Deal) {
+    pub fn begin_phase(&mut self, first: PromptId, count: Option<u32>, part: Part, shard: Shard) {
         if let Prompts::Turns(turns) = &mut self.prompts {
             turns.reset(part);
         }
-        let count = self.planned(count).map(|count| deal.share(count));
+        let count = self.planned(count).map(|count| shard.share(count));
         // without the thread, prompts are written when they are sent
         self.ahead = self
             .prompts
             .writer(self.endpoint)
-            .and_then(|write| WriteAhead::start(first, count, deal, write).ok())
+            .and_then(|write| WriteAhead::start(first, count, shard, write).ok())
             .inspect(WriteAhead::wait_for_first);
     }
 
@@ -277,7 +277,7 @@ mod tests {
         };
         let order = [0, 1, 3, 2, 4, 30, 5, 39, 30, 38];
         let now: Vec<Vec<u8>> = order.iter().map(|number| written(&requests, *number)).collect();
-        requests.begin_phase(PromptId { warmup: false, number: 0 }, None, Part::WHOLE, Deal::open(Part::WHOLE));
+        requests.begin_phase(PromptId { warmup: false, number: 0 }, None, Part::WHOLE, Shard::open(Part::WHOLE));
         assert!(requests.ahead.as_ref().is_some_and(|ahead| ahead.bytes() > 40 * 600));
         let ahead: Vec<Vec<u8>> = order.iter().map(|number| written(&requests, *number)).collect();
         assert!(now == ahead);

@@ -177,9 +177,14 @@ impl Synthetic {
         String::from_utf8(out).unwrap_or_default()
     }
 
-    pub fn first_word(&self, prompt: PromptId) -> &'static str {
+    /// The first and the last word of a prompt.
+    pub fn ends(&self, prompt: PromptId) -> [&'static str; 2] {
         let (count, _) = self.size(prompt);
-        self.words[Draw::new(self, prompt, count).word(0, self.words.len() as u64) as usize]
+        let vocabulary = self.words.len() as u64;
+        let mut draw = Draw::new(self, prompt, count);
+        let mut words = (0..count.max(1)).map(|place| self.words[draw.word(place, vocabulary) as usize]);
+        let first = words.next().unwrap_or_default();
+        [first, words.last().unwrap_or(first)]
     }
 
     fn write_sized(&self, prompt: PromptId, count: u32, letters: u32, out: &mut Vec<u8>) {
@@ -270,7 +275,7 @@ mod tests {
 
     fn made(count: u32, share: f64, seed: u64) -> Synthetic {
         let asked = Asked::Drawn { input: LengthSampler::new(None, count, seed), output: LengthSampler::new(None, 1, seed) };
-        Synthetic::new(one_token_words(&mut Tokens::Estimate), asked, share, seed)
+        Synthetic::new(one_token_words(&mut Tokens::Estimate).0, asked, share, seed)
     }
 
     #[test]
@@ -308,7 +313,7 @@ mod tests {
             output: 1,
             blocks: blocks.into(),
         });
-        let mut prompts = Synthetic::new(one_token_words(&mut Tokens::Estimate), Asked::Listed(rows.to_vec()), 0.0, 1);
+        let mut prompts = Synthetic::new(one_token_words(&mut Tokens::Estimate).0, Asked::Listed(rows.to_vec()), 0.0, 1);
         prompts.set_sizes(10.0, 1.0);
         let texts: Vec<String> = (0..3).map(|number| prompts.text(PromptId { warmup: false, number })).collect();
         let words: Vec<Vec<&str>> = texts.iter().map(|text| text.split(' ').collect()).collect();

@@ -36,17 +36,18 @@ const COMMON: &str = "\
     say see seem sell send serve set shake shoot sing sit sleep speak spend stand start stay stop suggest take talk teach \
     tell think throw touch travel try turn understand wait walk want watch wear win wonder write";
 
-/// The words that are one token each after a space; all words without a tokenizer, or with one that has few of them.
-pub fn one_token_words(tokens: &mut Tokens) -> Vec<&'static str> {
+/// The words that are one token each after a space; all words without a tokenizer, or with one that has few of them. And whether each
+/// is one token.
+pub fn one_token_words(tokens: &mut Tokens) -> (Vec<&'static str>, bool) {
     let all: Vec<&'static str> = COMMON.split_whitespace().collect();
     if !tokens.exact() {
-        return all;
+        return (all, false);
     }
     let mut found = Vec::new();
     for group in all.chunks(64) {
         pick(tokens, group, &mut found);
     }
-    if found.len() < 64 { all } else { found }
+    if found.len() < 64 { (all, false) } else { (found, true) }
 }
 
 /// Takes a whole group if its text has as many tokens as words; else halves it.
@@ -71,7 +72,7 @@ mod tests {
 
     #[test]
     fn words_are_plain_and_different() {
-        let words = one_token_words(&mut Tokens::Estimate);
+        let (words, _) = one_token_words(&mut Tokens::Estimate);
         assert!(words.len() > 500);
         assert!(words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase())));
         assert_eq!(words.iter().collect::<std::collections::HashSet<_>>().len(), words.len());

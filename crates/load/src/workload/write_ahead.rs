@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::prompt_id::PromptId;
 use crate::client::scheduling::lower_priority;
-use dyno_measure::plan::Deal;
+use dyno_measure::plan::Shard;
 
 /// Most bytes of waiting prompts; one prompt may exceed it.
 pub const MOST_BYTES: usize = 32 << 20;
@@ -27,7 +27,7 @@ pub struct WriteAhead {
     shared: Arc<SharedQueue>,
     warmup: bool,
     /// Number of the phase's first prompt, and which of the others are written.
-    numbers: (u64, Deal),
+    numbers: (u64, Shard),
     thread: Option<JoinHandle<()>>,
 }
 
@@ -92,7 +92,7 @@ impl WriteAhead {
     pub fn start(
         first: PromptId,
         count: Option<u32>,
-        deal: Deal,
+        shard: Shard,
         write: impl Fn(PromptId, &mut Vec<u8>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let state = QueueState {
@@ -108,10 +108,13 @@ impl WriteAhead {
         let thread = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
             lower_priority();
             queue.fill(|place, out| {
-                write(PromptId { warmup, number: first + u64::from(deal.number(u32::try_from(place).unwrap_or(u32::MAX))) }, out);
+                write(
+                    PromptId { warmup, number: first + u64::from(shard.number(u32::try_from(place).unwrap_or(u32::MAX))) },
+                    out,
+                );
             });
         })?;
-        Ok(Self { shared, warmup, numbers: (first, deal), thread: Some(thread) })
+        Ok(Self { shared, warmup, numbers: (first, shard), thread: Some(thread) })
     }
 
     /// Waits until the queue is full, but no longer than [`FIRST_WAIT`].
@@ -129,9 +132,9 @@ impl WriteAhead {
 
     /// Takes a prompt if it has been written.
     pub fn take(&self, prompt: PromptId) -> Option<Vec<u8>> {
-        let (first, deal) = self.numbers;
+        let (first, shard) = self.numbers;
         let after = prompt.number.checked_sub(first).filter(|_| prompt.warmup == self.warmup)?;
-        let place = deal.own(after)?;
+        let place = shard.own(after)?;
         // the writer holds the lock briefly; should it be descheduled just then, the sender does not wait
         let mut state = self.shared.state.try_lock().ok()?;
         let taken = state.take(place);
@@ -198,8 +201,8 @@ mod tests {
     use super::*;
     use dyno_measure::plan::Part;
 
-    fn whole() -> Deal {
-        Deal::open(Part::WHOLE)
+    fn whole() -> Shard {
+        Shard::open(Part::WHOLE)
     }
 
     fn id(number: u64) -> PromptId {
@@ -240,7 +243,7 @@ mod tests {
         assert_eq!(ahead.take(PromptId { warmup: true, number: 13 }), None);
         assert!(ahead.take(id(13)).is_some() && ahead.take(id(14)).is_some());
         assert_eq!(ahead.take(id(16)), None, "there are no more");
-        let third = WriteAhead::start(id(10), Some(2), Deal::open(Part::new(1, 3).unwrap()), of_size(20)).unwrap();
+        let third = WriteAhead::start(id(10), Some(2), Shard::open(Part::new(1, 3).unwrap()), of_size(20)).unwrap();
         settled(&third);
         assert_eq!(third.take(id(12)), None, "another worker's");
         for number in [11, 14] {

@@ -24,7 +24,7 @@ pub use self::check::PlanError;
 pub use self::draw::{PlannedLengths, length_key};
 pub use self::header::{HeaderError, PlanHeader};
 pub use self::of_load::{PromptSource, load_points};
-pub use self::part::{Deal, MOST_WORKERS, Part, stream_start};
+pub use self::part::{MOST_WORKERS, Part, Shard, stream_start};
 pub use self::planned_load::{Load, PlannedLoad};
 pub use self::worker_count::{RATE_OF_ONE_WORKER, STREAMS_OF_ONE_WORKER, WorkerCapacity, check_workers, suggested_workers};
 pub use self::workload::{DatasetFile, Workload};

@@ -49,14 +49,14 @@ impl Part {
     }
 }
 
-/// Which of a phase's requests are a part's: in rounds, each of which deals one request to every stream.
+/// A part's requests of a phase: they come in rounds, in each of which every stream has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deal {
+pub struct Shard {
     part: Part,
     round: u32,
 }
 
-impl Deal {
+impl Shard {
     /// Of a closed loop: each part has as many requests as its streams come to.
     pub fn closed(part: Part, concurrency: u32) -> Self {
         Self { part, round: concurrency.max(1) }

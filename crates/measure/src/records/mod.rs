@@ -271,26 +271,47 @@ mod tests {
         for gap in [0, 5_000_000, 300_000_000_000] {
             gaps.push(gap);
         }
+        // each field with a value of its own, so that one that is not carried over is noticed
         let row = Row {
+            number: 7,
+            load_point: 1,
+            node: 0,
+            phase: Phase::Measured,
+            scheduled: Some(500),
             sent: Some(1_000),
             first: Some(2_001_000),
-            first_output: Some(2_001_000),
+            first_output: Some(3_001_000),
             last: Some(305_002_001_000),
             ended: Some(305_002_001_500),
             events: 4,
             coalesced: 1,
+            input: Some(9),
             output: Some(4),
+            reasoning: Some(2),
+            reasoning_streamed: true,
+            cached: Some(8),
+            requested_input: Some(10),
+            requested_output: Some(5),
             source: Some(TokenSource::Usage),
+            // of use until the report is made only
+            doubted: false,
             finish: Some("length"),
+            error: None,
             status: Some(200),
-            ..Row::new(1, Phase::Measured, 7, 0)
+            retry_after_s: Some(1.5),
+            retries: 3,
+            streamed: true,
         };
         records.push(row.clone(), &gaps, None);
+        let failed = Row { number: 8, error: Some(ErrorClass::HttpStatus), status: Some(429), first_output: None, ..row.clone() };
+        records.push(failed.clone(), &gaps, Some("too many".to_owned()));
         let mut again = Records { id_prefix: "r".to_owned(), ..Records::default() };
-        let line = serde_json::to_string(&records.record(0)).unwrap();
-        again.push_record(serde_json::from_str(&line).unwrap(), &gaps);
-        assert_eq!(again.rows, [row]);
-        assert_eq!(again.record(0), records.record(0));
+        for index in 0..2 {
+            let line = serde_json::to_string(&records.record(index)).unwrap();
+            again.push_record(serde_json::from_str(&line).unwrap(), &gaps);
+        }
+        assert_eq!(again.rows, [row, failed]);
+        assert_eq!([again.record(0), again.record(1)], [records.record(0), records.record(1)]);
         assert_eq!(again.gaps.of(0).collect::<Vec<_>>(), [0, 5_000_000, 300_000_000_000]);
     }
 }

@@ -92,7 +92,7 @@ fn nodes(samples: &[TelemetrySample], scope: TelemetryScope) -> Vec<NodeTelemetr
 
 fn node(name: &str, samples: &[&TelemetrySample], scope: TelemetryScope) -> NodeTelemetry {
     let at_ms = |sample: &TelemetrySample| (sample.at_unix_ns - scope.origin) as f64 / 1e6;
-    let readings = samples.iter().filter_map(|sample| match &sample.told {
+    let readings = samples.iter().filter_map(|sample| match &sample.content {
         SampleContent::Reading(reading) => Some((at_ms(sample), sample.source, reading)),
         SampleContent::Failure { .. } => None,
     });
@@ -117,7 +117,7 @@ fn node(name: &str, samples: &[&TelemetrySample], scope: TelemetryScope) -> Node
         let of_source = steps::steps(of_source);
         for (begin_ms, end_ms) in steps::gaps(&of_source, pace_ms, 0.0, scope.until_ms) {
             let failures = samples.iter().filter(|sample| sample.source == source && at_ms(sample) <= end_ms.max(scope.until_ms));
-            let said = failures.rev().find_map(|sample| match &sample.told {
+            let said = failures.rev().find_map(|sample| match &sample.content {
                 // of a time before the gap, with a pace for when it was noticed
                 SampleContent::Failure { reason } if at_ms(sample) >= begin_ms - 2.0 * pace_ms => Some(reason.clone()),
                 _ => None,
@@ -256,11 +256,11 @@ fn energy_use(summary: &Summary, window: TimeWindow) -> Option<EnergyUse> {
 fn missing(samples: &[TelemetrySample]) -> Vec<String> {
     let has_readings = |name: &str, source: TelemetrySource| {
         let own = samples.iter().filter(|sample| sample.node == name && sample.source == source);
-        own.into_iter().any(|sample| matches!(sample.told, SampleContent::Reading(_)))
+        own.into_iter().any(|sample| matches!(sample.content, SampleContent::Reading(_)))
     };
     let mut found: Vec<(String, Vec<&str>)> = Vec::new();
     for sample in samples {
-        let SampleContent::Failure { reason } = &sample.told else { continue };
+        let SampleContent::Failure { reason } = &sample.content else { continue };
         if has_readings(&sample.node, sample.source) {
             continue;
         }

@@ -30,12 +30,12 @@ pub struct TelemetrySample {
     pub node: String,
     pub source: TelemetrySource,
     #[serde(flatten)]
-    pub told: SampleContent,
+    pub content: SampleContent,
 }
 
 impl TelemetrySample {
-    pub fn new(at_unix_ns: i64, node: &str, source: TelemetrySource, told: SampleContent) -> Self {
-        Self { v: SCHEMA_VERSION, at_unix_ns, node: node.to_owned(), source, told }
+    pub fn new(at_unix_ns: i64, node: &str, source: TelemetrySource, content: SampleContent) -> Self {
+        Self { v: SCHEMA_VERSION, at_unix_ns, node: node.to_owned(), source, content }
     }
 }
 

@@ -87,7 +87,7 @@ fn a_run_without_a_window_is_summed_up_whole_and_says_so() {
 fn a_source_that_falls_silent_leaves_a_gap_that_is_said() {
     let mut samples: Vec<TelemetrySample> = (1..=4).chain(15..=20).map(|at| cpu(f64::from(at), 50.0)).collect();
     let failure = SampleContent::Failure { reason: "It did not answer.".to_owned() };
-    samples.push(TelemetrySample { told: failure, ..cpu(5.0, 0.0) });
+    samples.push(TelemetrySample { content: failure, ..cpu(5.0, 0.0) });
     let report = attached(report(20.0, None), &samples);
     let node = &report.summary.telemetry[0];
     assert_eq!(node.gaps.len(), 1);
@@ -139,7 +139,7 @@ fn clocks_that_were_not_limited_are_told_apart_from_those_of_which_nobody_said()
         let samples: Vec<TelemetrySample> = (1..=14)
             .map(|at| {
                 let mut sample = gpu(f64::from(at), 0.0, None);
-                if let SampleContent::Reading(reading) = &mut sample.told {
+                if let SampleContent::Reading(reading) = &mut sample.content {
                     reading.devices[0].clock_limits.clone_from(&limits);
                 }
                 sample

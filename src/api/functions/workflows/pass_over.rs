@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use strum::VariantArray as _;
 use uuid::Uuid;
 
-use super::step_call::{holds, send};
+use super::step_call::{draft_has_values, send};
 use crate::api::calls;
 use crate::domain::list::ListQuery;
 use crate::domain::problem::Problem;
@@ -35,7 +35,7 @@ pub async fn pass_over(
                 Ok(next) if next.next_page() > page => answer = next,
                 _ => break,
             }
-        } else if !holds(&answer, &body) {
+        } else if !draft_has_values(&answer, &body) {
             break;
         }
         passed.push(page);

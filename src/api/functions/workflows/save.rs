@@ -19,7 +19,7 @@ use crate::state::AppState;
 
 use super::new_draft_path;
 use super::pass_over::pass_over;
-use super::step_call::{first, send};
+use super::step_call::{first_body, send};
 
 /// A page being saved.
 pub struct Save {
@@ -111,6 +111,7 @@ impl Save {
             Err(error) => Err(error),
             Ok(_) if !self.wrong.is_empty() => Err(Problem::invalid(self.wrong)),
             Ok((app, actor)) => match self.once(&actor) {
+                // a page sent twice finds its values saved; a credential would be added twice
                 None => Box::pin(self.send_steps(&app, &actor, step, body)).await,
                 key => {
                     let state = app.clone();
@@ -153,7 +154,7 @@ impl Save {
             Some(Uuid::parse_str(&self.workflow_id).map_err(|_| Problem::not_found("draft"))?)
         };
         let mut answer = match id {
-            None => calls::workflows::apply_step(app, actor, self.begins, first(step, body)).await?,
+            None => calls::workflows::apply_step(app, actor, self.begins, first_body(step, body)).await?,
             Some(id) => send(app, actor, id, step, self.if_revision.parse().ok(), body).await?,
         };
         let mut dropped = std::mem::take(&mut answer.dropped);

@@ -13,8 +13,8 @@ use crate::state::AppState;
 const TOTAL_STEPS: u8 = 8;
 
 /// The first call of a workflow.
-pub(super) fn first(number: u8, body: Value) -> Value {
-    with(body, &[("workflow_total_steps", json!(TOTAL_STEPS)), ("step_number", json!(number))])
+pub(super) fn first_body(number: u8, body: Value) -> Value {
+    with_fields(body, &[("workflow_total_steps", json!(TOTAL_STEPS)), ("step_number", json!(number))])
 }
 
 /// A later call. When the draft has moved on meanwhile but holds these very values, as after a double click, it is done.
@@ -31,18 +31,18 @@ pub(super) async fn send(
         ("step_number", json!(number)),
         ("if_revision", revision.map_or(Value::Null, |revision| json!(revision))),
     ];
-    let result = calls::workflows::apply_step(app, actor, None, with(body.clone(), &call)).await;
+    let result = calls::workflows::apply_step(app, actor, None, with_fields(body.clone(), &call)).await;
     match result {
         Err(problem) if problem.kind == ProblemKind::Conflict => {
             let answer = calls::workflows::get(app, actor, id).await?;
-            if answer.run_id.is_some() || holds(&answer, &body) { Ok(answer) } else { Err(problem) }
+            if answer.run_id.is_some() || draft_has_values(&answer, &body) { Ok(answer) } else { Err(problem) }
         }
         other => other,
     }
 }
 
 /// Whether a draft holds the body's values.
-pub(super) fn holds(answer: &WorkflowAnswer, body: &Value) -> bool {
+pub(super) fn draft_has_values(answer: &WorkflowAnswer, body: &Value) -> bool {
     let stored = answer.workflow_steps.fields();
     let Value::Object(fields) = body else { return false };
     fields.iter().filter(|(name, _)| *name != "trigger_workflow").all(|(name, value)| {
@@ -52,7 +52,7 @@ pub(super) fn holds(answer: &WorkflowAnswer, body: &Value) -> bool {
     })
 }
 
-fn with(body: Value, more: &[(&str, Value)]) -> Value {
+fn with_fields(body: Value, more: &[(&str, Value)]) -> Value {
     let mut fields = match body {
         Value::Object(fields) => fields,
         _ => Map::new(),
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_call_has_no_empty_revision() {
-        let body = with(json!({ "name": "x" }), &[("if_revision", Value::Null), ("step_number", json!(1))]);
+        let body = with_fields(json!({ "name": "x" }), &[("if_revision", Value::Null), ("step_number", json!(1))]);
         assert_eq!(body, json!({ "name": "x", "step_number": 1 }));
     }
 }

@@ -52,10 +52,7 @@ pub fn apply(
         Ok(found) => {
             warnings.extend(obstacle(found));
             if draft.steps.cluster_id != Some(chosen) {
-                draft.steps.nodes.clear();
-                draft.steps.load_node = None;
-                draft.steps.load_pods = None;
-                draft.steps.load_cpu_millicores = None;
+                draft.steps.restart_nodes();
             }
             draft.steps.cluster_id = Some(chosen);
             draft.cluster_kind = Some(found.cluster.kind());

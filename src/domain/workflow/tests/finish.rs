@@ -6,7 +6,7 @@ use crate::domain::inventory::DeviceType;
 use crate::domain::problem::FieldError;
 use crate::domain::workflow::sentence::requests_of_each;
 use crate::domain::workflow::tests::world::*;
-use crate::domain::workflow::{Refusal, freeze, needs_to_run, thaw};
+use crate::domain::workflow::{Refusal, draft_from, freeze, needs_to_run};
 
 #[test]
 fn the_benchmark_is_confirmed() {
@@ -231,7 +231,7 @@ fn a_copy_has_everything_but_the_confirmation() {
         let mut wizard = Wizard::new();
         wizard.go_to(7, eval_with, model);
         let spec = wizard.good(8, own_fields(8, "", model)).start.unwrap();
-        let mut copy = thaw(&spec, id(5), id(6), jiff::Timestamp::UNIX_EPOCH);
+        let mut copy = draft_from(&spec, id(5), id(6), jiff::Timestamp::UNIX_EPOCH);
         assert_eq!((copy.id, copy.owner, copy.current_step()), (id(5), id(6), 7));
         copy.steps.user_confirmation = true;
         let facts = wizard.world.look_up(&needs_to_run(&copy));

@@ -3,9 +3,10 @@
 use super::*;
 use crate::domain::benchmark::BenchmarkSpec;
 use crate::domain::problem::FieldError;
+use crate::domain::workflow::fields::step_of;
 use crate::domain::workflow::steps::suggestion;
 use crate::domain::workflow::tests::world::*;
-use crate::domain::workflow::{Draft, thaw};
+use crate::domain::workflow::{Draft, draft_from};
 use jiff::Timestamp;
 
 fn at_gpus() -> Wizard {
@@ -40,9 +41,12 @@ fn they_are_kept_within_bounds_and_cleared() {
     assert_eq!(kept(&wizard.good(4, json!({ "nodes": nodes })).draft), (Some(4), Some(2_500)));
     assert_eq!(kept(&wizard.clone().good(4, json!({ "load_pods": null, "load_cpu_millicores": null })).draft), (None, None));
 
+    wizard.good(4, json!({ "nodes": nodes, "load_node": "gpu-02" }));
+    let of_step_4 = |draft: &Draft| draft.steps.fields().into_iter().filter(|(name, _)| step_of(name) == Some(4)).count();
+    assert_eq!(of_step_4(wizard.draft()), 4, "give a new field of step 4 a value here, and clear it with the others");
     let advance = wizard.good(3, json!({ "cluster_id": LOCAL }));
-    assert_eq!(kept(&advance.draft), (None, None));
-    assert_eq!(advance.dropped, ["load_cpu_millicores", "load_pods", "nodes"]);
+    assert_eq!(of_step_4(&advance.draft), 0);
+    assert_eq!(advance.dropped, ["load_cpu_millicores", "load_node", "load_pods", "nodes"]);
 }
 
 #[test]
@@ -65,7 +69,7 @@ fn a_benchmark_has_them_and_so_has_its_copy() {
     let mut spec = wizard.good(8, json!({ "run_as_simulation": true, "trigger_workflow": true })).start.unwrap();
     assert_eq!((spec.load_pods, spec.load_cpu_millicores), (Some(3), None));
     spec.load_cpu_millicores = Some(500);
-    assert_eq!(kept(&thaw(&spec, id(0x77), OWNER, Timestamp::UNIX_EPOCH)), (Some(3), Some(500)));
+    assert_eq!(kept(&draft_from(&spec, id(0x77), OWNER, Timestamp::UNIX_EPOCH)), (Some(3), Some(500)));
 
     let mut stored = serde_json::to_value(&spec).unwrap();
     assert_eq!(serde_json::from_value::<BenchmarkSpec>(stored.clone()).unwrap(), spec);

@@ -164,10 +164,10 @@ impl MachineSampler {
         }
     }
 
-    fn append(&mut self, source: TelemetrySource, told: SampleContent) {
+    fn append(&mut self, source: TelemetrySource, content: SampleContent) {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
-        let Ok(mut line) = serde_json::to_vec(&TelemetrySample::new(at, &self.node, source, told)) else { return };
+        let Ok(mut line) = serde_json::to_vec(&TelemetrySample::new(at, &self.node, source, content)) else { return };
         line.push(b'\n');
         // A full disk ends the run by its journal; here it leaves a gap, which the report says.
         let _ = self.file.write_all(&line);
@@ -224,7 +224,7 @@ mod tests {
         let told = lines(&path);
         assert_eq!(told.len(), 2, "after a second, and at the end");
         assert!(told.iter().all(|sample| sample.node == "n" && sample.source == TelemetrySource::Proc));
-        let SampleContent::Reading(reading) = &told[0].told else { panic!("{told:?}") };
+        let SampleContent::Reading(reading) = &told[0].content else { panic!("{told:?}") };
         assert!((0.0..=100.0).contains(&reading.levels.cpu_percent.unwrap()) && reading.levels.memory_used_bytes.unwrap() > 1e6);
     }
 
@@ -241,7 +241,7 @@ mod tests {
             work.devices(&mut source, Some(&served));
         }
         let told = lines(&path);
-        let serves = |sample: &TelemetrySample| match &sample.told {
+        let serves = |sample: &TelemetrySample| match &sample.content {
             SampleContent::Reading(reading) => reading.devices.iter().map(|device| device.serves).collect(),
             SampleContent::Failure { .. } => Vec::new(),
         };

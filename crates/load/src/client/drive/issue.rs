@@ -25,7 +25,7 @@ const LONGEST_PAUSE: i64 = SECOND;
 impl EventLoop<'_> {
     pub(super) fn run_closed(&mut self, plan: &PhasePlan<'_>, concurrency: u32, begin: i64) -> PhaseEnd {
         let lanes = plan.part.share(concurrency.min(plan.count.unwrap_or(u32::MAX))) as usize;
-        let count = plan.count.map(|count| plan.deal().share(count));
+        let count = plan.count.map(|count| plan.shard().share(count));
         let mut started = 0;
         let start_of = |lane: usize| begin + stream_start(plan.ramp, plan.part.number(lane as u32), concurrency);
         let until = plan.duration.map_or(i64::MAX, |duration| begin + duration);
@@ -118,7 +118,7 @@ impl EventLoop<'_> {
     /// An arrival of an open loop: takes an idle connection, else opens one, or counts as dropped when `cap` requests are in
     /// flight.
     pub(super) fn arrive(&mut self, plan: &PhasePlan<'_>, scheduled: i64, cap: u32) {
-        let number = plan.deal().number(self.issued);
+        let number = plan.shard().number(self.issued);
         let target = number as usize % self.targets.len();
         if self.in_flight >= cap {
             let mut row = self.new_row(plan, target, plan.prompt(number));
@@ -153,13 +153,13 @@ impl EventLoop<'_> {
         Row {
             requested_input: input,
             requested_output: output,
-            ..Row::new(plan.load_point, plan.phase, plan.deal().number(self.issued), self.targets[target].node)
+            ..Row::new(plan.load_point, plan.phase, plan.shard().number(self.issued), self.targets[target].node)
         }
     }
 
     /// Gives a connection its next request, which is sent now or as soon as the connection is open.
     pub(super) fn issue(&mut self, place: usize, plan: &PhasePlan<'_>, scheduled: Option<i64>) {
-        let number = plan.deal().number(self.issued);
+        let number = plan.shard().number(self.issued);
         let prompt = self.requests.next_prompt(place, plan.prompt(number));
         let mut row = self.new_row(plan, self.connections[place].target, prompt);
         row.scheduled = scheduled;

@@ -239,7 +239,7 @@ impl<'a> EventLoop<'a> {
 
     /// Sends and measures the requests of a phase, to its end.
     pub fn run(&mut self, plan: &PhasePlan<'_>) -> PhaseEnd {
-        self.requests.begin_phase(plan.prompt(0), plan.count, plan.part, plan.deal());
+        self.requests.begin_phase(plan.prompt(0), plan.count, plan.part, plan.shard());
         while let Some(begin) = plan.begin.filter(|begin| clock::now() < *begin) {
             if let Some(ending) = self.turn(begin) {
                 return ending;

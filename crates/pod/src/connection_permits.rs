@@ -8,18 +8,18 @@ const ALL: usize = 256;
 /// Most connections of one address: the portal has a few, whoever else is in the cluster none that last.
 const OF_PEER: usize = 64;
 
-/// The places for connections.
+/// The permits for connections.
 #[derive(Clone, Default)]
 pub(crate) struct ConnectionPermits(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
-/// A connection's place, given back when it is dropped.
+/// A connection's permit, given back when it is dropped.
 pub(crate) struct ConnectionPermit {
-    places: ConnectionPermits,
+    permits: ConnectionPermits,
     peer: IpAddr,
 }
 
 impl ConnectionPermits {
-    /// A place for a connection of this address, if there is one.
+    /// A permit for a connection of this address, if there is one.
     pub(crate) fn take(&self, peer: IpAddr) -> Option<ConnectionPermit> {
         let peer = peer.to_canonical();
         let mut taken = self.taken();
@@ -27,7 +27,7 @@ impl ConnectionPermits {
             return None;
         }
         *taken.entry(peer).or_default() += 1;
-        Some(ConnectionPermit { places: self.clone(), peer })
+        Some(ConnectionPermit { permits: self.clone(), peer })
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -37,7 +37,7 @@ impl ConnectionPermits {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut taken = self.places.taken();
+        let mut taken = self.permits.taken();
         if let Some(of_peer) = taken.get_mut(&self.peer) {
             *of_peer -= 1;
             if *of_peer == 0 {
@@ -53,20 +53,20 @@ mod tests {
 
     #[test]
     fn a_peer_has_its_share_and_gets_its_places_back() {
-        let places = ConnectionPermits::default();
+        let permits = ConnectionPermits::default();
         let peer = |last: u8| IpAddr::from([10, 0, 0, last]);
-        let mut open: Vec<ConnectionPermit> = (0..OF_PEER).map(|_| places.take(peer(1)).unwrap()).collect();
-        assert!(places.take(peer(1)).is_none());
-        assert!(places.take("::ffff:10.0.0.1".parse().unwrap()).is_none(), "the same address as IPv6 writes it");
+        let mut open: Vec<ConnectionPermit> = (0..OF_PEER).map(|_| permits.take(peer(1)).unwrap()).collect();
+        assert!(permits.take(peer(1)).is_none());
+        assert!(permits.take("::ffff:10.0.0.1".parse().unwrap()).is_none(), "the same address as IPv6 writes it");
         for other in 2..5 {
-            open.extend((0..OF_PEER).map(|_| places.take(peer(other)).unwrap()));
+            open.extend((0..OF_PEER).map(|_| permits.take(peer(other)).unwrap()));
         }
-        assert!(places.take(peer(5)).is_none(), "all are taken");
+        assert!(permits.take(peer(5)).is_none(), "all are taken");
         open.truncate(OF_PEER);
-        assert!(places.take(peer(5)).is_some());
+        assert!(permits.take(peer(5)).is_some());
         open.pop();
-        assert!(places.take(peer(1)).is_some());
+        assert!(permits.take(peer(1)).is_some());
         open.clear();
-        assert!(places.taken().is_empty());
+        assert!(permits.taken().is_empty());
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::workflow::fields::step_of;
 
 /// Which page of which draft is shown, and why.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct StepContext {
     pub page: WizardPage,
     /// The draft; absent before its first save.
     pub view: Option<WizardView>,
@@ -31,7 +31,7 @@ pub struct Place {
     pub passed: Vec<WizardPage>,
 }
 
-impl Place {
+impl StepContext {
     /// A page of a draft.
     pub fn new(page: WizardPage, view: Option<WizardView>, flash: Flash) -> Self {
         Self { page, view, begins: None, flash, from_confirm: false, dropped: Vec::new(), dropped_by: None, passed: Vec::new() }
