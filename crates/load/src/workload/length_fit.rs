@@ -145,7 +145,6 @@ impl LengthChecks {
         }
         match self.repair(synthetic, prompt, ask) {
             Repaired::Unasked if is_sure => self.computed.push(prompt),
-            Repaired::Unasked => {}
             Repaired::AsItWas => {
                 self.as_computed += 1;
                 for (word, proved) in ends.into_iter().zip(&mut self.proved) {
@@ -164,7 +163,7 @@ impl LengthChecks {
                 self.overhead = None;
                 self.learn_overhead(synthetic, prompt);
             }
-            Repaired::Changed | Repaired::Inexact => {}
+            Repaired::Changed | Repaired::Inexact | Repaired::Unasked => {}
         }
     }
 
