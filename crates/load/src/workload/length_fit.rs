@@ -139,12 +139,13 @@ impl LengthChecks {
         }
         let ends = synthetic.ends(prompt);
         let is_sure = words.is_some() && ends.iter().zip(&self.proved).all(|(word, proved)| proved.contains(word));
-        if is_sure && self.as_computed >= BELIEVED_AFTER && !is_still_checked(prompt) {
+        let is_believed = is_sure && self.as_computed >= BELIEVED_AFTER;
+        if is_believed && !is_still_checked(prompt) {
             self.computed.push(prompt);
             return;
         }
         match self.repair(synthetic, prompt, ask) {
-            Repaired::Unasked if is_sure => self.computed.push(prompt),
+            Repaired::Unasked if is_believed => self.computed.push(prompt),
             Repaired::AsItWas => {
                 self.as_computed += 1;
                 for (word, proved) in ends.into_iter().zip(&mut self.proved) {
