@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_has_its_share_and_gets_its_places_back() {
+    fn a_peer_has_its_share_and_gets_its_permits_back() {
         let permits = ConnectionPermits::default();
         let peer = |last: u8| IpAddr::from([10, 0, 0, last]);
         let mut open: Vec<ConnectionPermit> = (0..OF_PEER).map(|_| permits.take(peer(1)).unwrap()).collect();

@@ -217,7 +217,7 @@ impl Runner {
         let mut arguments = ["load", "--plan", PLAN, "--spool", EVENTS].map(OsStr::new).to_vec();
         let mut input = None;
         if !workers.is_empty() {
-            arguments.push(OsStr::new("--worker-permits"));
+            arguments.push(OsStr::new("--worker-places"));
             input = Some(WorkerPlaces { token: self.settings.token.expose().to_owned(), workers });
         }
         let (folder, log) = (self.spool.folder(), self.spool.path(LOG));
