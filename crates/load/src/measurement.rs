@@ -22,7 +22,7 @@ use crate::prepare::{
 };
 use crate::progress::Progressing;
 use crate::records::RecordFile;
-use crate::tokens::Tokens;
+use crate::tokens::{MOST_UNANSWERED, Tokens};
 use crate::workers::{WorkerOutput, WorkersError};
 use crate::workload::Requests;
 use dyno_measure::address::AddressError;
@@ -36,8 +36,6 @@ use dyno_measure::validity::SelfCheck;
 
 /// Longest time for tokenizing texts after a load.
 const COUNTING: Duration = Duration::from_mins(1);
-/// A tokenize call that is not answered this many times one after the other is given up: the engine is gone, and each would wait.
-const MOST_UNANSWERED: u32 = 3;
 
 /// Why a load can't be measured.
 #[derive(Debug, thiserror::Error)]

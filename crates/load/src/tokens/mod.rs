@@ -10,6 +10,9 @@ use dyno_measure::dataset::ChatMessage;
 pub use file::TokenizerError;
 pub use template::{TemplateError, check_template, template_text};
 
+/// A tokenize call that is not answered this many times one after the other is given up: the engine is gone, and each would wait.
+pub const MOST_UNANSWERED: u32 = 3;
+
 pub enum Tokens {
     /// llama.cpp: `/apply-template`, then `/tokenize`.
     LlamaCpp(Box<Fetch>, String),

@@ -7,7 +7,7 @@ use super::error::WorkloadError;
 use super::prompt_id::PromptId;
 use super::synthetic::{Asked, Synthetic};
 use super::words::one_token_words;
-use crate::tokens::Tokens;
+use crate::tokens::{MOST_UNANSWERED, Tokens};
 use dyno_measure::dataset::ChatMessage;
 use dyno_measure::load::Endpoint;
 use dyno_measure::words::grouped;
@@ -18,8 +18,6 @@ const GUESSED_TEMPLATE: u32 = 12;
 const BELIEVED_AFTER: u32 = 200;
 /// Of so many prompts whose length could be computed, one is checked.
 const STILL_CHECKED: u64 = 20;
-/// A tokenizer that does not answer this many times one after the other is asked no more.
-const MOST_UNANSWERED: u32 = 3;
 
 /// The lengths that prompts are fitted to.
 #[derive(Debug)]
